@@ -1,0 +1,1 @@
+//! Pure back half of the translator: typed program in, C text out.

@@ -1,0 +1,3 @@
+//! The lab command: roots, probe VMs, tests and suites.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Pure front half of the translator: text in, typed program out.

@@ -1,0 +1,3 @@
+//! `rstap`: a drop-in replacement for `stap`.
+
+fn main() {}

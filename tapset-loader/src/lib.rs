@@ -1,0 +1,1 @@
+//! Which tapset files a session reads, and what they define.
