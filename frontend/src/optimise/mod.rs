@@ -1,0 +1,1 @@
+//! Passes that make the bound program smaller without changing what it does.

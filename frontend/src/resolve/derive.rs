@@ -1,0 +1,162 @@
+//! What a probe family is to the front half: patterns of probe points, and a function from a matched point to
+//! derived probes. The families themselves are in `codegen/src/families`, one file each, with their emission.
+
+use crate::diag::Diagnostic;
+use crate::hir::Attachment;
+use crate::session::Session;
+use crate::syntax::ast::{Parsed, ProbePoint};
+use crate::tree::{AssignOp, Expr, Stmt, Target};
+use crate::world::World;
+use smol_str::SmolStr;
+use std::fmt;
+use std::sync::Arc;
+
+/// Kind of a component's parameter. `f`, `f("s")` and `f(1)` are three different patterns (elaborate.cxx: `match_key`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Param {
+    /// None.
+    None,
+    /// A string.
+    String,
+    /// A number.
+    Number,
+}
+
+/// Who may use a pattern (elaborate.cxx: `bind_privilege`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone, `--unprivileged` included.
+    All,
+    /// `stapdev` and `stapsys`.
+    Privileged,
+}
+
+/// A pattern of probe points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pattern {
+    /// Components with the kind of their parameter.
+    pub components: &'static [(&'static str, Param)],
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// What `derive` may look at.
+pub struct DeriveContext<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// Files (kernel symbols, executables).
+    pub world: &'a dyn World,
+    /// Path of the tapset file that the location is written in, if it is one.
+    pub tapset_file: Option<&'a str>,
+}
+
+/// How a target expression is used.
+#[derive(Debug, Clone)]
+pub enum TargetUse<'a> {
+    /// For its value.
+    Read,
+    /// As the left side of an assignment; the expression to return does the assignment and has its value.
+    Write {
+        /// The operator.
+        op: AssignOp,
+        /// The right side.
+        value: &'a Expr<Parsed>,
+    },
+}
+
+/// What `$x` means in the probes of one derived point. Asked when `resolve` meets a target expression.
+pub trait Targets: fmt::Debug + Send + Sync {
+    /// An expression without that target: a local, a call of a tapset function, embedded C...
+    ///
+    /// # Errors
+    /// Why it does not exist; printed only if the expression survives folding (`@defined`, `--skip-badvars`).
+    fn locate(
+        &self,
+        target: &Target<Parsed>,
+        usage: &TargetUse<'_>,
+        expr: &Expr<Parsed>,
+    ) -> Result<Expr<Parsed>, Box<Diagnostic>>;
+
+    /// Names and C types of the context variables, for `-L`.
+    fn listing(&self) -> Vec<(SmolStr, SmolStr)> {
+        Vec::new()
+    }
+}
+
+/// A synthetic local that the probe's entry code fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryLocal {
+    /// Name, starting with `__`.
+    pub name: SmolStr,
+}
+
+/// Something that a derived probe asks of the whole session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Standard input is forwarded to the module.
+    ReadsStdin,
+    /// A perf counter that `@perf("name")` can read; the path is empty for system-wide ones.
+    PerfCounter {
+        /// Name.
+        name: SmolStr,
+        /// Path of the process.
+        process: SmolStr,
+    },
+}
+
+/// A probe as the family derived it, its body not yet bound.
+#[derive(Debug, Clone)]
+pub struct Derived {
+    /// Well-formed final point.
+    pub point: ProbePoint,
+    /// What the family needs at emission.
+    pub attachment: Arc<dyn Attachment>,
+    /// Meaning of `$x`; `None` if the family has no context variables.
+    pub targets: Option<Arc<dyn Targets>>,
+    /// Locals that the entry code fills.
+    pub entry_locals: Vec<EntryLocal>,
+    /// Statements to run before the handler's.
+    pub prologue: Vec<Stmt<Parsed>>,
+    /// For return probes: the probe in which `@entry(...)` is evaluated.
+    pub entry: Option<Box<Derived>>,
+    /// What else it asks for.
+    pub effects: Vec<Effect>,
+}
+
+impl Derived {
+    /// A probe without context variables or effects.
+    pub fn plain(point: ProbePoint, attachment: Arc<dyn Attachment>) -> Self {
+        Derived {
+            point,
+            attachment,
+            targets: None,
+            entry_locals: Vec::new(),
+            prologue: Vec::new(),
+            entry: None,
+            effects: Vec::new(),
+        }
+    }
+}
+
+/// A probe family, as `resolve` sees it.
+pub trait Family: Sync {
+    /// Key of the family in [`crate::hir::Probe::family`].
+    fn name(&self) -> &'static str;
+
+    /// As messages name it: `timer builder`.
+    fn builder(&self) -> &'static str;
+
+    /// The points it serves.
+    fn patterns(&self) -> &'static [Pattern];
+
+    /// Derived probes of a point that matched one of the patterns (component by component, wildcards already
+    /// replaced). An empty list is "no match".
+    ///
+    /// # Errors
+    /// In upstream's words; `resolve` wraps it in "while resolving probe point".
+    fn derive(
+        &self,
+        context: &DeriveContext<'_>,
+        point: &ProbePoint,
+    ) -> Result<Vec<Derived>, Box<Diagnostic>>;
+}

@@ -1,0 +1,4 @@
+//! Names to ids: symbols, aliases, probe points, and whatever they pull in from the tapset.
+
+pub mod derive;
+pub mod library;

@@ -1,0 +1,215 @@
+//! The session: everything a run was told, as one immutable value that the passes get first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A version of the translator: `5.6`, `4.8`, as `--compatible` and `systemtap_v` know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(pub String);
+
+impl Version {
+    /// Numeric parts; a part that is not a number counts as 0.
+    fn parts(&self) -> (u32, u32) {
+        let mut parts = self.0.split(['.', '-', '/']).map(|part| part.parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+    }
+
+    /// True if this version is older than `major.minor`.
+    pub fn before(&self, major: u32, minor: u32) -> bool {
+        self.parts() < (major, minor)
+    }
+
+    /// Major and minor number.
+    pub fn major_minor(&self) -> (u32, u32) {
+        self.parts()
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the script may do (language.md 25).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Privilege {
+    /// `stapusr`: probes of one's own processes only.
+    User,
+    /// `stapsys`.
+    System,
+    /// `stapdev`: everything.
+    Developer,
+}
+
+impl Privilege {
+    /// The group's name, as `--privilege` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Privilege::User => "stapusr",
+            Privilege::System => "stapsys",
+            Privilege::Developer => "stapdev",
+        }
+    }
+}
+
+impl FromStr for Privilege {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "stapusr" => Ok(Privilege::User),
+            "stapsys" => Ok(Privilege::System),
+            "stapdev" => Ok(Privilege::Developer),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What pass 0 learned of the target kernel.
+#[derive(Debug, Clone, Default)]
+pub struct Kernel {
+    /// `uname -r` of the target.
+    pub release: String,
+    /// Architecture in the kernel's spelling (`x86_64`, `arm64`...).
+    pub arch: String,
+    /// `CONFIG_*` of the build tree, values as in `.config`.
+    pub config: BTreeMap<String, String>,
+    /// Symbols exported by vmlinux (Module.symvers).
+    pub exports: BTreeSet<String>,
+    /// Names of text symbols (System.map `t`/`T`), empty if there was no such file.
+    pub functions: BTreeSet<String>,
+}
+
+impl Kernel {
+    /// The release up to the first `-`.
+    pub fn base_version(&self) -> &str {
+        self.release.split('-').next().unwrap_or("")
+    }
+}
+
+/// What the run does besides passes 1 to 5 on a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Translate and run.
+    #[default]
+    Run,
+    /// `-l`: list matching probes.
+    List,
+    /// `-L`: list matching probes with their variables.
+    ListVariables,
+    /// `--dump-probe-types`.
+    DumpProbeTypes,
+    /// `--dump-probe-aliases`.
+    DumpProbeAliases,
+    /// `--dump-functions`.
+    DumpFunctions,
+}
+
+impl Mode {
+    /// True for `-l`, `-L` and the `--dump-*` options.
+    pub fn is_dump(self) -> bool {
+        self != Mode::Run
+    }
+}
+
+/// Everything a run was told. Made once by the driver, read by every pass, changed by none.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Level of the runtime in use: what `--version` and `systemtap_v` say.
+    pub version: Version,
+    /// `--compatible`, by default `version`.
+    pub compatible: Version,
+    /// Verbosity of passes 1 to 5 (index 0 to 4).
+    pub verbosity: [u32; 5],
+    /// `-p`: the last pass to run, 1 to 5.
+    pub last_pass: u8,
+    /// What kind of run.
+    pub mode: Mode,
+    /// `-g`.
+    pub guru: bool,
+    /// `-u`: no optimisation.
+    pub unoptimized: bool,
+    /// `-t`.
+    pub timing: bool,
+    /// `-b`.
+    pub bulk: bool,
+    /// `-w`.
+    pub suppress_warnings: bool,
+    /// `-W`.
+    pub warnings_are_errors: bool,
+    /// `--suppress-handler-errors`.
+    pub suppress_handler_errors: bool,
+    /// `--suppress-time-limits`.
+    pub suppress_time_limits: bool,
+    /// `--skip-badvars`.
+    pub skip_badvars: bool,
+    /// `--no-global-var-display` turns this off.
+    pub global_var_display: bool,
+    /// `--semantic-keep-going`.
+    pub semantic_keep_going: bool,
+    /// `--check-version`.
+    pub check_version: bool,
+    /// Level of privilege that the script is checked against.
+    pub privilege: Privilege,
+    /// Script arguments, `$1`...
+    pub arguments: Vec<String>,
+    /// `-G name=value`, in order.
+    pub global_overrides: Vec<(String, String)>,
+    /// `-D NAME[=VALUE]`, in order.
+    pub macros: Vec<String>,
+    /// `-c`.
+    pub command: Option<String>,
+    /// `-x`.
+    pub target_pid: Option<u32>,
+    /// `-T`, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// `--modinfo NAME=VALUE`, in order.
+    pub modinfo: Vec<(String, String)>,
+    /// Name of the module to make.
+    pub module_name: String,
+    /// True if standard output of rstap is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Tapset roots in search order: the built-in directory first, `-I` directories last.
+    pub tapset_roots: Vec<PathBuf>,
+    /// The kernel that the module is for.
+    pub kernel: Kernel,
+}
+
+impl Session {
+    /// A session for tests: newest level, an empty kernel, everything else as if no option was given.
+    pub fn for_tests() -> Self {
+        Session {
+            version: Version("5.6".into()),
+            compatible: Version("5.6".into()),
+            verbosity: [0; 5],
+            last_pass: 5,
+            mode: Mode::Run,
+            guru: false,
+            unoptimized: false,
+            timing: false,
+            bulk: false,
+            suppress_warnings: false,
+            warnings_are_errors: false,
+            suppress_handler_errors: false,
+            suppress_time_limits: false,
+            skip_badvars: false,
+            global_var_display: true,
+            semantic_keep_going: false,
+            check_version: false,
+            privilege: Privilege::Developer,
+            arguments: Vec::new(),
+            global_overrides: Vec::new(),
+            macros: Vec::new(),
+            command: None,
+            target_pid: None,
+            timeout_ms: None,
+            modinfo: Vec::new(),
+            module_name: "stap_test".into(),
+            stdout_is_terminal: false,
+            tapset_roots: Vec::new(),
+            kernel: Kernel { release: "6.12.0-test".into(), arch: "x86_64".into(), ..Kernel::default() },
+        }
+    }
+}

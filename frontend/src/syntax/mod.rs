@@ -1,0 +1,3 @@
+//! Parsing: source text to [`ast::Script`].
+
+pub mod ast;
