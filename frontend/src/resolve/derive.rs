@@ -4,7 +4,8 @@
 use crate::diag::Diagnostic;
 use crate::hir::Attachment;
 use crate::session::Session;
-use crate::syntax::ast::{Parsed, ProbePoint};
+use crate::source::Token;
+use crate::syntax::ast::{Function, Parsed, ProbePoint};
 use crate::tree::{AssignOp, Expr, Stmt, Target};
 use crate::world::World;
 use smol_str::SmolStr;
@@ -46,6 +47,8 @@ pub struct DeriveContext<'a> {
     pub session: &'a Session,
     /// Files (kernel symbols, executables).
     pub world: &'a dyn World,
+    /// The declaration's token, for errors and made-up nodes.
+    pub origin: &'a Token,
     /// Path of the tapset file that the location is written in, if it is one.
     pub tapset_file: Option<&'a str>,
 }
@@ -93,6 +96,8 @@ pub struct EntryLocal {
 /// Something that a derived probe asks of the whole session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
+    /// File-level C that must stand before the context structure; each text enters once.
+    Embed(SmolStr),
     /// Standard input is forwarded to the module.
     ReadsStdin,
     /// A perf counter that `@perf("name")` can read; the path is empty for system-wide ones.
@@ -115,6 +120,9 @@ pub struct Derived {
     pub targets: Option<Arc<dyn Targets>>,
     /// Locals that the entry code fills.
     pub entry_locals: Vec<EntryLocal>,
+    /// Functions that [`Targets::locate`] lets the body call: they join the session when called. Two of the same name
+    /// are the same function, whichever probe brings it.
+    pub functions: Vec<Function>,
     /// Statements to run before the handler's.
     pub prologue: Vec<Stmt<Parsed>>,
     /// For return probes: the probe in which `@entry(...)` is evaluated.
@@ -131,6 +139,7 @@ impl Derived {
             attachment,
             targets: None,
             entry_locals: Vec::new(),
+            functions: Vec::new(),
             prologue: Vec::new(),
             entry: None,
             effects: Vec::new(),
