@@ -171,6 +171,10 @@ pub struct Session {
     pub module_name: String,
     /// True if standard output of rstap is a terminal.
     pub stdout_is_terminal: bool,
+    /// Directories of `$PATH`, in order: where `process("name")` is looked up.
+    pub search_path: Vec<PathBuf>,
+    /// `--sysroot`.
+    pub sysroot: Option<PathBuf>,
     /// Tapset roots in search order: the built-in directory first, `-I` directories last.
     pub tapset_roots: Vec<PathBuf>,
     /// The kernel that the module is for.
@@ -208,6 +212,8 @@ impl Session {
             modinfo: Vec::new(),
             module_name: "stap_test".into(),
             stdout_is_terminal: false,
+            search_path: Vec::new(),
+            sysroot: None,
             tapset_roots: Vec::new(),
             kernel: Kernel { release: "6.12.0-test".into(), arch: "x86_64".into(), ..Kernel::default() },
         }

@@ -46,7 +46,7 @@ pub trait World: Sync {
 /// A world made of a map from path to contents; directories follow from the paths.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryWorld {
-    files: BTreeMap<PathBuf, Arc<[u8]>>,
+    files: BTreeMap<PathBuf, (Arc<[u8]>, u32)>,
 }
 
 impl MemoryWorld {
@@ -58,14 +58,24 @@ impl MemoryWorld {
     /// Adds or replaces a file and returns the world, so that calls chain.
     #[must_use]
     pub fn with(mut self, path: impl Into<PathBuf>, contents: impl AsRef<[u8]>) -> Self {
-        self.files.insert(path.into(), Arc::from(contents.as_ref()));
+        self.files.insert(path.into(), (Arc::from(contents.as_ref()), 0o644));
+        self
+    }
+
+    /// The same for a file that may be executed.
+    #[must_use]
+    pub fn with_executable(mut self, path: impl Into<PathBuf>, contents: impl AsRef<[u8]>) -> Self {
+        self.files.insert(path.into(), (Arc::from(contents.as_ref()), 0o755));
         self
     }
 }
 
 impl World for MemoryWorld {
     fn read(&self, path: &Path) -> io::Result<Arc<[u8]>> {
-        self.files.get(path).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        self.files
+            .get(path)
+            .map(|(contents, _)| contents.clone())
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
@@ -82,7 +92,7 @@ impl World for MemoryWorld {
     }
 
     fn stat(&self, path: &Path) -> Option<Stat> {
-        if let Some((index, (_, contents))) =
+        if let Some((index, (_, (contents, mode)))) =
             self.files.iter().enumerate().find(|(_, (candidate, _))| candidate.as_path() == path)
         {
             let size = contents.len() as u64;

@@ -46,8 +46,29 @@ impl From<Token> for Origin {
 pub enum Literal {
     /// 64-bit signed; literals above 2^63-1 have wrapped.
     Number(i64),
+    /// A number made by the translator (an address): the same as [`Literal::Number`], printed as `0x...`.
+    Address(u64),
     /// Text between the quotes, C escapes still in it.
     String(SmolStr),
+}
+
+impl Literal {
+    /// The number, of either form.
+    pub fn number(&self) -> Option<i64> {
+        match self {
+            Literal::Number(value) => Some(*value),
+            Literal::Address(value) => Some(*value as i64),
+            Literal::String(_) => None,
+        }
+    }
+
+    /// The string.
+    pub fn string(&self) -> Option<&SmolStr> {
+        match self {
+            Literal::String(text) => Some(text),
+            Literal::Number(_) | Literal::Address(_) => None,
+        }
+    }
 }
 
 /// An expression.
