@@ -101,7 +101,7 @@ impl World for MemoryWorld {
                 mtime_ns: 0,
                 identity: (0, index as u64 + 1),
                 is_dir: false,
-                mode: 0o644,
+                mode: *mode,
             });
         }
         self.files.keys().any(|candidate| candidate.starts_with(path)).then_some(Stat {
