@@ -7,6 +7,7 @@
 pub mod diag;
 pub mod session;
 pub mod source;
+pub mod wildcard;
 pub mod world;
 
 pub mod tree;
