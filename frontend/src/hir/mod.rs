@@ -167,6 +167,20 @@ pub trait Attachment: fmt::Debug + Send + Sync {
     fn as_any(&self) -> &dyn Any;
 }
 
+/// Where a probe comes from, as listings and dumps tell it.
+#[derive(Debug, Clone, Default)]
+pub struct Lineage {
+    /// What `pn()`, `-l` and `-L` print: the outermost alias, or else the final point (`None`).
+    pub script_point: Option<ProbePoint>,
+    /// What `-p2` prints behind the point, between `/* ` and ` */ `: ` <- alias = begin /*  <- alias */  <- alias`.
+    pub chain: SmolStr,
+    /// Names and C types of the context variables, for `-L`.
+    pub variables: Vec<(SmolStr, SmolStr)>,
+    /// True for the synthetic begin probe after which all conditions that read globals are evaluated
+    /// (elaborate.cxx: `semantic_pass_conditions`). Its body is empty, but it must not be dropped.
+    pub evaluates_conditions: bool,
+}
+
 /// A derived probe: one place in one mechanism.
 #[derive(Debug, Clone)]
 pub struct Probe {
@@ -176,6 +190,8 @@ pub struct Probe {
     pub point: ProbePoint,
     /// The points it was derived from: the one before `point` first, what the script says last.
     pub derivation: Vec<ProbePoint>,
+    /// The same for people.
+    pub lineage: Lineage,
     /// True if the chain of declarations starts in the first user file.
     pub primary: bool,
     /// Made by the translator.
@@ -184,7 +200,8 @@ pub struct Probe {
     pub family: &'static str,
     /// What the family keeps.
     pub attachment: Arc<dyn Attachment>,
-    /// Condition (`if (...)` of the point and of all aliases): the handler is skipped if it is 0.
+    /// Condition (`if (...)` of the point and of all aliases), for families that disarm probes whose condition is 0.
+    /// The body already starts with `if (!condition) next`.
     pub condition: Option<Expr<Bound>>,
     /// Handler.
     pub body: Body,

@@ -43,6 +43,12 @@ pub trait Library: Sync {
     /// The tree of a file, parsed on the first call. A file that does not parse gives what could be parsed of it.
     fn script(&self, file: FileId) -> Arc<Script>;
 
+    /// The file's name as messages print it; `None` if it is not a file of the library.
+    fn name(&self, file: FileId) -> Option<SmolStr> {
+        let _ = file;
+        None
+    }
+
     /// Warnings raised by parsing since the last call.
     fn take_diagnostics(&self) -> Diagnostics;
 }
