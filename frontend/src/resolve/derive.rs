@@ -158,6 +158,11 @@ pub trait Family: Sync {
     /// The points it serves.
     fn patterns(&self) -> &'static [Pattern];
 
+    /// False for patterns that stap of the session's level does not know: they are not registered at all.
+    fn available(&self, _session: &Session, _pattern: &Pattern) -> bool {
+        true
+    }
+
     /// Derived probes of a point that matched one of the patterns (component by component, wildcards already
     /// replaced). An empty list is "no match".
     ///
