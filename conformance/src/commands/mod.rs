@@ -1,0 +1,14 @@
+//! One module per subcommand; each has its arguments and a function that returns the exit status.
+
+pub mod cases;
+pub mod oracle;
+pub mod run;
+pub mod test;
+pub mod tools;
+
+use std::process::ExitCode;
+
+/// A status of 0 to 255 as the program's own; anything else is a plain failure.
+pub fn exit_code(status: Option<i32>) -> ExitCode {
+    status.and_then(|status| u8::try_from(status).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}

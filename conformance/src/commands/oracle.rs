@@ -1,0 +1,55 @@
+//! `cargo lab oracle`: the cases with the root's own stap, to know that their expectations are stap's behaviour.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use conformance::lab::{Lab, Suite};
+use conformance::report::Report;
+use conformance::tool::Tool;
+
+use super::cases;
+
+/// Arguments of `oracle`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A root to use; repeatable (forky, the one whose stap works, unless given)
+    #[arg(long = "root")]
+    roots: Vec<Suite>,
+    /// Write the verdicts as JSON to this file
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Only cases whose name contains one of these
+    filters: Vec<String>,
+}
+
+/// Runs the cases with stap. With `RSTAP_BLESS` set, what stap printed becomes the expected output of the cases
+/// that keep it in a file of its own.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let lab = Lab::open()?;
+    let cases = cases::load(&arguments.filters)?;
+    let mut report = Report::default();
+    for suite in crate::chosen(&arguments.roots, &[Suite::Forky]) {
+        let results = cases::run_in(&lab, suite, &Tool::Stap, &cases, &mut report);
+        if std::env::var_os("RSTAP_BLESS").is_none() {
+            continue;
+        }
+        for (case, result) in cases.iter().zip(results) {
+            let out = case.path.with_extension("out");
+            if let (true, Some(stdout)) = (out.exists(), result.stdout) {
+                std::fs::write(&out, stdout).with_context(|| format!("writing {}", out.display()))?;
+            }
+        }
+    }
+    finish(&report, arguments.json.as_ref())
+}
+
+/// Prints a report, keeps it as JSON when asked to, and turns it into an exit status.
+pub fn finish(report: &Report, json: Option<&PathBuf>) -> anyhow::Result<ExitCode> {
+    if let Some(path) = json {
+        let text = format!("{:#}\n", report.json());
+        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    print!("{}\n{}\n{}\n", report.table(), report.reasons(), report.tally());
+    Ok(if report.tally().failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,227 @@
+//! Running many jobs in one boot, each with its own limit, output, status and kernel log.
+//!
+//! A job that hangs is stopped by the agent inside the VM. A job that takes the whole VM down is named, keeps what
+//! it had printed, and the jobs after it run in a new boot.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::bounded::Ended;
+use super::kernel_log::{self, Problem};
+use super::vm::{Running, Share, Vm, last_lines};
+use super::{IoContext, LabError, Result};
+
+/// How much longer than a job's limit the host waits before it gives the VM up.
+const GRACE: Duration = Duration::from_secs(90);
+/// How often the host looks at the shared folder.
+const POLL: Duration = Duration::from_millis(30);
+
+/// One thing to do in a VM.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// A name for people.
+    pub name: String,
+    /// A bash script; its working directory is the job's folder, with `files` in it.
+    pub command: String,
+    /// Host files copied into the job's folder under their own names.
+    pub files: Vec<PathBuf>,
+    /// Names of kernel modules that the job loads and must unload.
+    pub modules: Vec<String>,
+    /// Wall-clock time inside the VM; none for as long as it likes.
+    pub limit: Option<Duration>,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobEnd {
+    /// Like any program.
+    Program(Ended),
+    /// The VM died or hung while it ran; the last lines of the console say more.
+    KilledVm {
+        /// The end of the console's text.
+        console: String,
+    },
+}
+
+/// What came out of a job.
+#[derive(Clone, Debug)]
+pub struct JobResult {
+    /// The job's name.
+    pub name: String,
+    /// How it ended.
+    pub end: JobEnd,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+    /// What the kernel complained about while it ran.
+    pub problems: Vec<Problem>,
+    /// Modules that were still loaded afterwards.
+    pub leaked: Vec<String>,
+}
+
+impl JobResult {
+    /// Whether the kernel has nothing against the job: no complaint that counts, no module left, VM alive.
+    pub fn kernel_is_content(&self) -> bool {
+        self.leaked.is_empty()
+            && !matches!(self.end, JobEnd::KilledVm { .. })
+            && !self.problems.iter().any(|problem| problem.kind.is_failure())
+    }
+}
+
+/// Runs all jobs in as few boots as possible; results come in the jobs' order. `on_result` hears of each as soon
+/// as it is there.
+///
+/// # Errors
+/// The VM cannot be booted, or the shared folder cannot be used. A failing job is not an error.
+pub fn run(vm: &Vm, jobs: &[Job], mut on_result: impl FnMut(&JobResult)) -> Result<Vec<JobResult>> {
+    let mut results: Vec<JobResult> = Vec::new();
+    while results.len() < jobs.len() {
+        let pending = &jobs[results.len()..];
+        let share = vm.share()?;
+        for (index, job) in pending.iter().enumerate() {
+            prepare(&share, index, job)?;
+        }
+        let mut running = vm.boot(&share, &|| false)?;
+        for (index, job) in pending.iter().enumerate() {
+            let end = wait(&mut running, index, job)?;
+            let result = collect(&share, index, job, end)?;
+            on_result(&result);
+            let lost = matches!(result.end, JobEnd::KilledVm { .. });
+            results.push(result);
+            if lost {
+                break;
+            }
+        }
+    }
+    Ok(results)
+}
+
+/// Puts a job into the shared folder, as its `index`-th.
+///
+/// # Errors
+/// A file cannot be copied or written.
+pub fn prepare(share: &Share, index: usize, job: &Job) -> Result<()> {
+    let dir = job_dir(share, index);
+    fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
+    // Programs in the VM may run as another user.
+    let mode = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(&dir, mode).doing(|| format!("setting the mode of {}", dir.display()))?;
+    for file in &job.files {
+        let name = file
+            .file_name()
+            .ok_or_else(|| LabError::Unexpected { what: format!("{} has no file name", file.display()) })?;
+        fs::copy(file, dir.join(name)).doing(|| format!("copying {}", file.display()))?;
+    }
+    let limit = job.limit.map_or(0, |limit| limit.as_secs().max(1));
+    let write = |name: &str, text: String| {
+        let path = dir.join(name);
+        fs::write(&path, text).doing(|| format!("writing {}", path.display()))
+    };
+    write("command", job.command.clone())?;
+    write("limit", format!("{limit}\n"))?;
+    write("modules", job.modules.iter().map(|module| format!("{module}\n")).collect())
+}
+
+/// A job's folder on the host.
+pub fn job_dir(share: &Share, index: usize) -> PathBuf {
+    share.path().join("jobs").join(format!("{index:04}"))
+}
+
+/// Waits for a job's end; the answer says whether the VM survived it.
+fn wait(running: &mut Running<'_>, index: usize, job: &Job) -> Result<Survival> {
+    let dir = job_dir(running.share(), index);
+    let started = Instant::now();
+    loop {
+        // Asked first: when the VM has gone, what it wrote before is complete.
+        let alive = running.is_alive()?;
+        if dir.join("done").exists() {
+            return Ok(Survival::Alive);
+        }
+        if !alive || job.limit.is_some_and(|limit| started.elapsed() > limit + GRACE) {
+            return Ok(Survival::Lost);
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Whether the VM survived a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Survival {
+    /// It did, and the job's results are complete.
+    Alive,
+    /// It died or hung.
+    Lost,
+}
+
+/// Reads what a job left in the shared folder.
+///
+/// # Errors
+/// The VM survived, but a result is missing or unreadable.
+pub fn collect(share: &Share, index: usize, job: &Job, survival: Survival) -> Result<JobResult> {
+    let dir = job_dir(share, index);
+    let end = match survival {
+        Survival::Lost => JobEnd::KilledVm { console: last_lines(&share.console(), 40) },
+        Survival::Alive if dir.join("timed-out").exists() => JobEnd::Program(Ended::TimedOut),
+        Survival::Alive => JobEnd::Program(ended(&read(&dir.join("status"))?)?),
+    };
+    let (log, leaked) = match survival {
+        Survival::Lost => (last_lines(&share.console(), 200), Vec::new()),
+        Survival::Alive => (read(&dir.join("kernel-log"))?, leaked(&dir, &job.modules)?),
+    };
+    Ok(JobResult {
+        name: job.name.clone(),
+        end,
+        stdout: read(&dir.join("stdout")).unwrap_or_default(),
+        stderr: read(&dir.join("stderr")).unwrap_or_default(),
+        problems: kernel_log::problems(&log),
+        leaked,
+    })
+}
+
+/// The shell reports a death by signal N as 128 + N.
+fn ended(status: &str) -> Result<Ended> {
+    let code: i32 = status
+        .trim()
+        .parse()
+        .map_err(|_| LabError::Unexpected { what: format!("the VM reported the status `{status}`") })?;
+    Ok(if code > 128 { Ended::Signalled(code - 128) } else { Ended::Exited(code) })
+}
+
+/// Modules that came with the job and stayed: the ones it named, and any with the name that stap itself gives.
+fn leaked(dir: &Path, modules: &[String]) -> Result<Vec<String>> {
+    let before = read(&dir.join("modules-before"))?;
+    let after = read(&dir.join("modules-after"))?;
+    let before: BTreeSet<&str> = before.lines().collect();
+    let suspicious = |name: &&str| name.starts_with("stap_") || modules.iter().any(|module| module == name);
+    Ok(after.lines().filter(|name| !before.contains(name)).filter(suspicious).map(str::to_owned).collect())
+}
+
+fn read(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).doing(|| format!("reading {}", path.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shells_status_becomes_an_end() {
+        assert_eq!(ended("0\n").unwrap(), Ended::Exited(0));
+        assert_eq!(ended("137\n").unwrap(), Ended::Signalled(9));
+        assert!(ended("").is_err());
+    }
+
+    #[test]
+    fn a_module_that_stays_is_a_leak_and_others_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("modules-before"), "old\nstap_0\n").unwrap();
+        fs::write(dir.path().join("modules-after"), "mine\nold\nother\nstap_0\nstap_1\n").unwrap();
+        assert_eq!(leaked(dir.path(), &["mine".into()]).unwrap(), ["mine", "stap_1"]);
+        assert_eq!(leaked(dir.path(), &[]).unwrap(), ["stap_1"]);
+    }
+}

@@ -1,0 +1,108 @@
+//! Where the lab keeps what it made: one folder in the user's cache.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::{IoContext, LabError, Result};
+
+/// The lab's folder. Everything below it can be deleted; it is made again when needed.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    cache: PathBuf,
+}
+
+impl Lab {
+    /// The lab in `$XDG_CACHE_HOME/rstap`, or `~/.cache/rstap` (XDG base directory specification).
+    ///
+    /// # Errors
+    /// Neither variable is set, or the folder cannot be made.
+    pub fn open() -> Result<Lab> {
+        let from_env =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let cache = from_env("XDG_CACHE_HOME")
+            .or_else(|| from_env("HOME").map(|home| home.join(".cache")))
+            .ok_or_else(|| LabError::Unexpected {
+            what: "neither XDG_CACHE_HOME nor HOME is set".into(),
+        })?;
+        Lab::at(cache.join("rstap"))
+    }
+
+    /// The lab in a given folder, which is made if it is missing.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn at(cache: PathBuf) -> Result<Lab> {
+        fs::create_dir_all(&cache).doing(|| format!("making {}", cache.display()))?;
+        Ok(Lab { cache })
+    }
+
+    /// The folder of a root, made or not.
+    pub fn root_dir(&self, suite: super::Suite) -> PathBuf {
+        self.cache.join("roots").join(suite.name())
+    }
+
+    /// A folder for what belongs to VMs: initrds and the answers of acceleration probes.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn vm_dir(&self) -> Result<PathBuf> {
+        self.sub("vm")
+    }
+
+    /// A folder for cached verdicts of stap on upstream's tests.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn verdict_dir(&self) -> Result<PathBuf> {
+        self.sub("verdicts")
+    }
+
+    /// A new temporary folder below the lab's, on the same file system as the roots; removed when dropped.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn scratch(&self, purpose: &str) -> Result<tempfile::TempDir> {
+        let parent = self.sub("scratch")?;
+        tempfile::Builder::new()
+            .prefix(&format!("{purpose}-"))
+            .tempdir_in(&parent)
+            .doing(|| format!("making a folder in {}", parent.display()))
+    }
+
+    /// Takes the lock `name`, waiting for another `cargo lab` that has it; released when dropped.
+    ///
+    /// # Errors
+    /// The lock's file cannot be made or locked.
+    pub fn lock(&self, name: &str) -> Result<Flock<File>> {
+        let path = self.sub("locks")?.join(name);
+        let open = || File::create(&path).doing(|| format!("making {}", path.display()));
+        match Flock::lock(open()?, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Ok(lock),
+            Err(_) => {
+                eprintln!("lab: waiting for another lab command to finish with {name}");
+                Flock::lock(open()?, FlockArg::LockExclusive)
+                    .map_err(|(_, errno)| errno)
+                    .doing(|| format!("locking {}", path.display()))
+            }
+        }
+    }
+
+    fn sub(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.cache.join(name);
+        fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
+        Ok(dir)
+    }
+}
+
+/// Writes a file so that another process sees either nothing or all of it.
+///
+/// # Errors
+/// The file cannot be written beside `path` or renamed to it.
+pub fn write_whole(path: &Path, text: &[u8]) -> Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".part{}", std::process::id()));
+    fs::write(&part, text).doing(|| format!("writing {}", path.display()))?;
+    fs::rename(&part, path).doing(|| format!("writing {}", path.display()))
+}

@@ -1,0 +1,41 @@
+//! Building rstap so that it runs inside every root.
+//!
+//! A program linked on this machine asks for this machine's C library, which may be newer than a root's; so the
+//! lab's copy is linked statically. The flag is given for the last link only: the libraries are the same.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::lab::progress;
+use crate::lab::{IoContext, LabError, Result};
+
+/// The workspace's folder.
+pub fn workspace() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_owned()
+}
+
+/// Builds rstap (nothing to do when it is up to date) and returns the folder that holds the program.
+///
+/// # Errors
+/// cargo fails; its messages have been shown.
+pub fn rstap() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(workspace())
+        .args(["rustc", "--quiet", "--package", "rstap", "--bin", "rstap", "--profile", "lab"])
+        .args(["--", "-C", "target-feature=+crt-static"]);
+    let status = command.status().doing(|| "starting cargo".into())?;
+    if !status.success() {
+        return Err(progress::failure(&command, &status.to_string(), String::new()));
+    }
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    let dir = target.join("lab");
+    if dir.join("rstap").exists() {
+        Ok(dir)
+    } else {
+        Err(LabError::Unexpected { what: format!("cargo left no rstap in {}", dir.display()) })
+    }
+}
