@@ -52,6 +52,9 @@ pub struct Diagnostic {
     pub tag: TokenTag,
     /// A second place, printed after the first.
     pub second: Option<Token>,
+    /// A token that the message itself talks about: `{token}` in `message` stands for its description, `{place}` for
+    /// its position.
+    pub mention: Option<Token>,
     /// What each place shows, for the rich form: labels of `token` and `second`.
     pub labels: [Option<String>; 2],
     /// Extra lines that explain; rich form only.
@@ -72,6 +75,7 @@ impl Diagnostic {
             token: None,
             tag: TokenTag::At,
             second: None,
+            mention: None,
             labels: [None, None],
             notes: Vec::new(),
             help: None,
@@ -119,6 +123,24 @@ impl Diagnostic {
     pub fn and(mut self, token: &Token) -> Self {
         self.second = Some(token.clone());
         self
+    }
+
+    /// Names the token that `{token}` or `{place}` in the message stands for.
+    #[must_use]
+    pub fn mentioning(mut self, token: &Token) -> Self {
+        self.mention = Some(token.clone());
+        self
+    }
+
+    /// The message to print. `token` describes a token (`identifier 'x' at FILE:1:2`), `place` a position.
+    pub fn text(&self, token: impl FnOnce(&Token) -> String, place: impl FnOnce(&Token) -> String) -> String {
+        match &self.mention {
+            Some(mention) if self.message.contains("{token}") => {
+                self.message.replacen("{token}", &token(mention), 1)
+            }
+            Some(mention) => self.message.replacen("{place}", &place(mention), 1),
+            None => self.message.clone(),
+        }
     }
 
     /// Adds a line of explanation.

@@ -1,5 +1,285 @@
 //! Names to ids: symbols, aliases, probe points, and whatever they pull in from the tapset.
+//!
+//! [`resolve`] starts with the user's files. A file of the library joins when a function, a global or an alias of it is
+//! used: its probes and its file-level C then belong to the session. Functions and globals join one by one, as they are
+//! named (elaborate.cxx: `semantic_pass_symbols`).
 
+mod alias;
+mod bind;
 pub mod derive;
 pub mod executable;
+mod functions;
 pub mod library;
+pub mod listing;
+mod pattern;
+mod probes;
+mod scope;
+pub mod suggest;
+mod targets;
+mod uses;
+
+use crate::diag::Diagnostics;
+use crate::hir::{Embed, FunctionId, GlobalId, Program};
+use crate::session::{Mode, Session};
+use crate::source::{FileId, Token};
+use crate::syntax::ast::{ProbePoint, Script};
+use crate::tree::Literal;
+use crate::world::World;
+use alias::{AliasBodies, AliasId, Link};
+use derive::Family;
+use functions::{Candidate, Identity, Unbound};
+use library::Library;
+use pattern::PatternTree;
+use scope::GlobalFacts;
+use smol_str::{SmolStr, format_smolstr};
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+use std::rc::Rc;
+use std::sync::Arc;
+use uses::{ContextUse, ScriptUse};
+
+/// The state of one resolution.
+struct Resolver<'a> {
+    session: &'a Session,
+    world: &'a dyn World,
+    /// The user's files: the script, then those of `-E`.
+    user: &'a [Arc<Script>],
+    library: &'a dyn Library,
+    tree: PatternTree,
+    program: Program,
+    diagnostics: Diagnostics,
+
+    /// Trees of all files that were looked at.
+    scripts: HashMap<FileId, Arc<Script>>,
+    /// Files of the session in the order in which they joined.
+    files: Vec<FileId>,
+    joined: HashSet<FileId>,
+    tags: HashMap<FileId, SmolStr>,
+
+    global_ids: HashMap<(FileId, usize), GlobalId>,
+    user_globals: HashMap<SmolStr, GlobalId>,
+    synthetic_globals: HashMap<SmolStr, GlobalId>,
+    global_facts: Vec<GlobalFacts>,
+    script_uses: HashMap<SmolStr, ScriptUse>,
+    /// The note about names that are kept apart has been given.
+    kept_apart: bool,
+
+    candidates: HashMap<(SmolStr, Option<FileId>), Rc<Vec<Candidate>>>,
+    function_ids: HashMap<(Identity, Option<usize>), FunctionId>,
+    unbound: Vec<Unbound>,
+    sensitive: HashMap<Identity, bool>,
+    context_uses: HashMap<Identity, Rc<ContextUse>>,
+
+    alias_bodies: HashMap<AliasId, AliasBodies>,
+    /// Inside the expansion of an optional use.
+    parent_optional: bool,
+    /// Above 0 where errors are not printed: no suggestions then.
+    quiet: u32,
+    /// Probes derived so far, those of entries included.
+    derived: usize,
+    /// `@entry`s met so far.
+    entries: usize,
+}
+
+/// Binds the user's files and all that they need of the library into a program.
+///
+/// `files` are the script and then the files of `-E`; the order of `families` decides which of several families at the
+/// same point derives first. In the bag are all errors and warnings of symbol resolution; with an error in it the
+/// program is what could be made of the rest. A program without a [primary](crate::hir::Probe::primary) probe is no
+/// error here: the caller says `no probes found` after the optimiser.
+pub fn resolve(
+    session: &Session,
+    world: &dyn World,
+    files: &[Arc<Script>],
+    library: &dyn Library,
+    families: &[&'static dyn Family],
+) -> (Program, Diagnostics) {
+    let mut resolver = Resolver::new(session, world, files, library);
+    resolver.register_aliases();
+    for family in families {
+        resolver.tree.add_family(session, *family);
+    }
+    resolver.run();
+    let mut diagnostics = library.take_diagnostics();
+    diagnostics.append(resolver.diagnostics);
+    (resolver.program, diagnostics)
+}
+
+impl<'a> Resolver<'a> {
+    fn new(
+        session: &'a Session,
+        world: &'a dyn World,
+        user: &'a [Arc<Script>],
+        library: &'a dyn Library,
+    ) -> Self {
+        Resolver {
+            session,
+            world,
+            user,
+            library,
+            tree: PatternTree::new(),
+            program: Program::default(),
+            diagnostics: Diagnostics::new(),
+            scripts: user.iter().map(|script| (script.file, script.clone())).collect(),
+            files: Vec::new(),
+            joined: HashSet::new(),
+            tags: HashMap::new(),
+            global_ids: HashMap::new(),
+            user_globals: HashMap::new(),
+            synthetic_globals: HashMap::new(),
+            global_facts: Vec::new(),
+            script_uses: HashMap::new(),
+            kept_apart: false,
+            candidates: HashMap::new(),
+            function_ids: HashMap::new(),
+            unbound: Vec::new(),
+            sensitive: HashMap::new(),
+            context_uses: HashMap::new(),
+            alias_bodies: HashMap::new(),
+            parent_optional: false,
+            quiet: 0,
+            derived: 0,
+            entries: 0,
+        }
+    }
+
+    /// The work list: files join while it runs.
+    fn run(&mut self) {
+        self.timeout_probe();
+        let listing_functions = self.session.mode == Mode::DumpFunctions;
+        if listing_functions {
+            for file in self.library.files() {
+                self.join(file);
+            }
+        } else {
+            for script in self.user {
+                self.join(script.file);
+            }
+        }
+        let mut next = 0;
+        while let Some(&file) = self.files.get(next) {
+            next += 1;
+            let Some(script) = self.script(file) else { continue };
+            for embed in &script.embeds {
+                self.program.embeds.push(Embed { origin: embed.origin.clone(), code: embed.code.clone() });
+            }
+            let links: Vec<Rc<Link>> = script
+                .probes
+                .iter()
+                .map(|probe| {
+                    let body = Arc::new(probe.body.clone());
+                    Rc::new(Link::declared(probe.origin.0.clone(), probe.points.clone(), body, false))
+                })
+                .collect();
+            let mut derived = Vec::new();
+            for link in &links {
+                // Without `rethrow` errors are in the bag already.
+                derived.extend(self.derive_probes(link, false, false).unwrap_or_default());
+            }
+            for matched in derived {
+                self.add_probe(matched);
+            }
+            if listing_functions {
+                self.add_all_functions(&script);
+            }
+            self.bind_functions();
+        }
+        if !self.diagnostics.has_errors() {
+            self.condition_probe();
+            self.bind_functions();
+        }
+    }
+
+    fn add_all_functions(&mut self, script: &Arc<Script>) {
+        for (index, function) in script.functions.iter().enumerate() {
+            if function.private {
+                continue;
+            }
+            let source = functions::Source::Script(script.clone(), index);
+            let overload = self
+                .program
+                .functions
+                .iter()
+                .filter(|other| other.name == function.name && !other.private)
+                .count();
+            self.function_id(&Candidate { source, overload }, None);
+        }
+    }
+
+    /// Puts a file on the work list if it is not there yet.
+    fn join(&mut self, file: FileId) {
+        if self.joined.insert(file) {
+            self.files.push(file);
+        }
+    }
+
+    fn script(&mut self, file: FileId) -> Option<Arc<Script>> {
+        if let Some(script) = self.scripts.get(&file) {
+            return Some(script.clone());
+        }
+        // Tokens of the translator's own text name files that nobody has parsed.
+        self.library.name(file).as_ref()?;
+        let script = self.library.script(file);
+        self.scripts.insert(file, script.clone());
+        Some(script)
+    }
+
+    fn is_user(&self, file: FileId) -> bool {
+        self.user.iter().any(|script| script.file == file)
+    }
+
+    fn user_files(&self) -> Vec<FileId> {
+        self.user.iter().map(|script| script.file).collect()
+    }
+
+    /// True if the file that a token really stands in may use guru constructs. Macros do not help: the outermost
+    /// invocation counts.
+    fn is_privileged(&self, token: &Token) -> bool {
+        let file = token.outermost().pos.file;
+        match self.scripts.get(&file) {
+            Some(script) => script.privileged,
+            None => true,
+        }
+    }
+
+    /// What stands for a file in the C names of its private declarations: its base name as far as letters go, made
+    /// unique. No path, because the generated C must not depend on where files are.
+    fn file_tag(&mut self, file: FileId) -> SmolStr {
+        if let Some(tag) = self.tags.get(&file) {
+            return tag.clone();
+        }
+        let name = self.library.name(file).unwrap_or_else(|| SmolStr::new_static("script"));
+        let base = name.rsplit('/').next().unwrap_or(&name);
+        let clean: String =
+            base.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+        let mut tag = SmolStr::from(clean);
+        if self.tags.values().any(|other| *other == tag) {
+            tag = format_smolstr!("{tag}_{}", self.tags.len());
+        }
+        self.tags.insert(file, tag.clone());
+        tag
+    }
+}
+
+/// A probe point as dumps print it; `extras` adds `?`, `!` and the condition (staptree.cxx: `probe_point::print`).
+pub fn point_text(point: &ProbePoint, extras: bool) -> String {
+    let mut text = String::new();
+    for (index, component) in point.components.iter().enumerate() {
+        let dot = if index > 0 { "." } else { "" };
+        let _ = write!(text, "{dot}{}", component.functor);
+        let _ = match &component.arg {
+            None => Ok(()),
+            Some(Literal::Number(value)) => write!(text, "({value})"),
+            Some(Literal::Address(value)) => write!(text, "({value:#x})"),
+            Some(Literal::String(value)) => write!(text, "(\"{}\")", value.replace('"', "\\\"")),
+        };
+    }
+    if extras {
+        if point.sufficient {
+            text.push('!');
+        } else if point.optional {
+            text.push('?');
+        }
+    }
+    text
+}

@@ -1,0 +1,494 @@
+//! Probe points to derived probes: the tree of patterns and the walk through it
+//! (elaborate.cxx: `match_node::find_and_build`, `derive_probes`).
+
+use super::Resolver;
+use super::alias::{AliasId, Link};
+use super::derive::{Access, DeriveContext, Derived, Family, Param};
+use super::suggest;
+use crate::diag::Diagnostic;
+use crate::session::{Mode, Privilege, Session};
+use crate::source::Token;
+use crate::syntax::ast::{Component, Parsed, ProbePoint};
+use crate::tree::{Expr, Literal};
+use crate::wildcard::{self, Escape};
+use smol_str::{SmolStr, format_smolstr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// A component as the tree knows it. The order is upstream's: by name, then no parameter, number, string.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    name: SmolStr,
+    shape: Shape,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Shape {
+    None,
+    Number,
+    String,
+}
+
+impl From<Param> for Shape {
+    fn from(param: Param) -> Self {
+        match param {
+            Param::None => Shape::None,
+            Param::Number => Shape::Number,
+            Param::String => Shape::String,
+        }
+    }
+}
+
+impl Key {
+    fn of(component: &Component) -> Self {
+        let shape = match &component.arg {
+            None => Shape::None,
+            Some(Literal::String(_)) => Shape::String,
+            Some(Literal::Number(_) | Literal::Address(_)) => Shape::Number,
+        };
+        Key { name: component.functor.clone(), shape }
+    }
+
+    fn text(&self) -> SmolStr {
+        match self.shape {
+            Shape::None => self.name.clone(),
+            Shape::Number => format_smolstr!("{}(number)", self.name),
+            Shape::String => format_smolstr!("{}(string)", self.name),
+        }
+    }
+}
+
+/// What derives the points that end at a node.
+#[derive(Clone, Copy)]
+enum Builder {
+    Alias(AliasId),
+    Family(&'static dyn Family),
+}
+
+struct Node {
+    children: BTreeMap<Key, usize>,
+    builders: Vec<Builder>,
+    access: Access,
+}
+
+impl Node {
+    fn new() -> Self {
+        Node { children: BTreeMap::new(), builders: Vec::new(), access: Access::Privileged }
+    }
+}
+
+/// All known patterns: aliases and the families' points.
+pub(super) struct PatternTree {
+    nodes: Vec<Node>,
+}
+
+const ROOT: usize = 0;
+
+impl PatternTree {
+    pub fn new() -> Self {
+        PatternTree { nodes: vec![Node::new()] }
+    }
+
+    fn bind(&mut self, components: impl Iterator<Item = Key>) -> usize {
+        let mut at = ROOT;
+        for key in components {
+            at = match self.nodes[at].children.get(&key) {
+                Some(&child) => child,
+                None => {
+                    self.nodes.push(Node::new());
+                    let child = self.nodes.len() - 1;
+                    self.nodes[at].children.insert(key, child);
+                    child
+                }
+            };
+        }
+        at
+    }
+
+    /// Adds an alias. Everybody may use aliases; what they stand for is checked when they are expanded.
+    pub fn add_alias(&mut self, components: impl Iterator<Item = SmolStr>, alias: AliasId) {
+        let node = self.bind(components.map(|name| Key { name, shape: Shape::None }));
+        self.nodes[node].access = Access::All;
+        self.nodes[node].builders.push(Builder::Alias(alias));
+    }
+
+    /// Adds all points of a family that the session's level knows.
+    pub fn add_family(&mut self, session: &Session, family: &'static dyn Family) {
+        for pattern in family.patterns().iter().filter(|pattern| family.available(session, pattern)) {
+            let keys = pattern
+                .components
+                .iter()
+                .map(|(name, param)| Key { name: SmolStr::new_static(name), shape: Shape::from(*param) });
+            let node = self.bind(keys);
+            self.nodes[node].access = pattern.access;
+            self.nodes[node].builders.push(Builder::Family(family));
+        }
+    }
+
+    /// Every point that a family serves and the session's user may use, in tree order, one per line
+    /// (elaborate.cxx: `match_node::dump`).
+    pub fn dump(&self, privilege: Privilege) -> String {
+        let mut text = String::new();
+        self.dump_node(ROOT, "", privilege, &mut text);
+        text
+    }
+
+    fn dump_node(&self, at: usize, name: &str, privilege: Privilege, text: &mut String) {
+        let node = &self.nodes[at];
+        let served = node.builders.iter().any(|builder| matches!(builder, Builder::Family(_)));
+        if served && is_allowed(node.access, privilege) {
+            text.push_str(name);
+            text.push('\n');
+        }
+        let dot = if name.is_empty() { "" } else { "." };
+        for (key, &child) in &node.children {
+            self.dump_node(child, &format!("{name}{dot}{}", key.text()), privilege, text);
+        }
+    }
+}
+
+fn is_allowed(access: Access, privilege: Privilege) -> bool {
+    access == Access::All || privilege != Privilege::User
+}
+
+/// A derived probe and how it came about.
+#[derive(Debug)]
+pub(super) struct Matched {
+    /// The probe that it was derived from.
+    pub link: Rc<Link>,
+    /// What the family made.
+    pub derived: Derived,
+    /// The family's name.
+    pub family: &'static str,
+    /// Conditions of the point and of all aliases.
+    pub condition: Option<Box<Expr<Parsed>>>,
+}
+
+/// Why a point could not be resolved.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The usual case; wildcards hide it.
+    Error(Box<Diagnostic>),
+    /// An alias that leads back to itself: suffix matching must not turn it into a mismatch.
+    Recursion(Box<Diagnostic>),
+}
+
+impl Failure {
+    fn into_diagnostic(self) -> Diagnostic {
+        match self {
+            Failure::Error(diagnostic) | Failure::Recursion(diagnostic) => *diagnostic,
+        }
+    }
+}
+
+fn error(site: &'static str, message: impl Into<String>, token: &Token) -> Failure {
+    Failure::Error(Box::new(Diagnostic::semantic(site, message).at(token)))
+}
+
+fn is_glob(functor: &str) -> bool {
+    functor.contains('*')
+}
+
+/// One walk: the probe that is derived, what was found, and which builders found nothing.
+struct Walk<'w> {
+    usage: &'w Rc<Link>,
+    found: &'w mut Vec<Matched>,
+    builders: &'w mut BTreeSet<&'static str>,
+}
+
+impl Resolver<'_> {
+    /// Derives all points of a probe. `optional`: the use that led here may fail silently. `rethrow`: an error is
+    /// given back instead of being reported, for aliases with a suffix.
+    ///
+    /// # Errors
+    /// Only with `rethrow`.
+    pub(super) fn derive_probes(
+        &mut self,
+        link: &Rc<Link>,
+        optional: bool,
+        rethrow: bool,
+    ) -> Result<Vec<Matched>, Failure> {
+        let outer = self.parent_optional;
+        self.parent_optional |= optional;
+        let result = self.derive_points(link, rethrow);
+        self.parent_optional = outer;
+        result
+    }
+
+    fn derive_points(&mut self, link: &Rc<Link>, rethrow: bool) -> Result<Vec<Matched>, Failure> {
+        let mut found = Vec::new();
+        let mut tolerated: Vec<Diagnostic> = Vec::new();
+        for point in &link.points {
+            let mut builders = BTreeSet::new();
+            let before = found.len();
+            let first = &point.components[0].origin.0;
+            let mut walk = Walk { usage: link, found: &mut found, builders: &mut builders };
+            let outcome = self.find_and_build(ROOT, point, 0, &mut walk);
+            let may_fail = point.optional || self.parent_optional;
+            let failure = match outcome {
+                Err(failure) if may_fail => {
+                    // Worth telling only if something that must be there is missing too.
+                    tolerated.push(while_resolving(first, failure.into_diagnostic()));
+                    continue;
+                }
+                Err(failure) => Some(failure),
+                Ok(()) if found.len() == before && !may_fail => {
+                    Some(Failure::Error(Box::new(Diagnostic::semantic("resolve/no-match", "no match"))))
+                }
+                Ok(()) => None,
+            };
+            if let Some(failure) = failure {
+                if rethrow {
+                    return Err(failure);
+                }
+                if self.session.mode == Mode::Run || self.session.verbosity[1] > 1 {
+                    let error = while_resolving(first, failure.into_diagnostic());
+                    let error = if self.session.verbosity[1] > 0 && !builders.is_empty() {
+                        let names: Vec<&str> = builders.into_iter().collect();
+                        let message = format!("resolution failed in {}", names.join(", "));
+                        Diagnostic::semantic("resolve/builders", message).because(error)
+                    } else {
+                        error
+                    };
+                    self.diagnostics.push(error);
+                    for diagnostic in &tolerated {
+                        self.diagnostics.push(diagnostic.clone());
+                    }
+                }
+                continue;
+            }
+            if point.sufficient && found.len() > before {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Walks down from a node with the components from `position` on.
+    fn find_and_build(
+        &mut self,
+        at: usize,
+        point: &ProbePoint,
+        position: usize,
+        walk: &mut Walk<'_>,
+    ) -> Result<(), Failure> {
+        let quiet = u32::from(point.optional || point.sufficient);
+        self.quiet += quiet;
+        let result = match point.components.get(position) {
+            None => self.build(at, point, walk),
+            Some(component) if component.functor.contains("**") => {
+                self.expand_double_glob(at, point, position, walk)
+            }
+            Some(component) if is_glob(&component.functor) => self.expand_glob(at, point, position, walk),
+            Some(component) => match self.tree.nodes[at].children.get(&Key::of(component)) {
+                Some(&child) => self.find_and_build(child, point, position + 1, walk),
+                None => self.try_suffix(at, point, position, "probe point mismatch", walk),
+            },
+        };
+        self.quiet -= quiet;
+        result
+    }
+
+    /// All components have matched: lets every builder of the node derive its probes.
+    fn build(&mut self, at: usize, point: &ProbePoint, walk: &mut Walk<'_>) -> Result<(), Failure> {
+        let last = &point.components[point.components.len() - 1].origin.0;
+        let node = &self.tree.nodes[at];
+        if node.builders.is_empty() {
+            let follow: String = node.children.keys().map(|key| format!(" {}", key.text())).collect();
+            let message = format!("probe point truncated (follow: {follow})");
+            return Err(error("resolve/truncated", message, last));
+        }
+        if !is_allowed(node.access, self.session.privilege) {
+            let message =
+                format!("probe point is not allowed for --privilege={}", self.session.privilege.name());
+            return Err(error("resolve/point-privilege", message, last));
+        }
+        let before = walk.found.len();
+        let builders = node.builders.clone();
+        for builder in &builders {
+            match *builder {
+                Builder::Alias(alias) => {
+                    let derived = self.expand_alias(alias, walk.usage, point, &[])?;
+                    walk.found.extend(derived);
+                }
+                Builder::Family(family) => self.derive_family(family, point, walk)?,
+            }
+        }
+        if walk.found.len() == before {
+            walk.builders.extend(builders.iter().map(|builder| match builder {
+                Builder::Alias(_) => "alias expansion builder",
+                Builder::Family(family) => family.builder(),
+            }));
+        }
+        Ok(())
+    }
+
+    fn derive_family(
+        &mut self,
+        family: &'static dyn Family,
+        point: &ProbePoint,
+        walk: &mut Walk<'_>,
+    ) -> Result<(), Failure> {
+        let file = point.components[0].origin.0.outermost().pos.file;
+        let tapset_file = if self.is_user(file) { None } else { self.library.name(file) };
+        let context = DeriveContext {
+            session: self.session,
+            world: self.world,
+            origin: &walk.usage.origin,
+            tapset_file: tapset_file.as_deref(),
+        };
+        let derived = family.derive(&context, point).map_err(Failure::Error)?;
+        walk.found.extend(derived.into_iter().map(|derived| Matched {
+            link: walk.usage.clone(),
+            derived,
+            family: family.name(),
+            condition: point.condition.clone(),
+        }));
+        Ok(())
+    }
+
+    /// `foo**bar`: first `foo*bar` in this component, then `foo*` followed by `**bar`. An argument stays behind.
+    fn expand_double_glob(
+        &mut self,
+        at: usize,
+        point: &ProbePoint,
+        position: usize,
+        walk: &mut Walk<'_>,
+    ) -> Result<(), Failure> {
+        let before = walk.found.len();
+        let component = &point.components[position];
+        let functor = component.functor.as_str();
+        let start = functor.find("**").unwrap_or(functor.len());
+        let prefix = &functor[..start];
+        let suffix = functor[start..].trim_start_matches('*');
+
+        let mut simple = point.clone();
+        simple.components[position].functor = format_smolstr!("{prefix}*{suffix}");
+        // A branch of a wildcard may fail without a word.
+        let _ = self.quietly(|this| this.find_and_build(at, &simple, position, walk));
+
+        let mut deeper = point.clone();
+        deeper.components[position].functor = format_smolstr!("{prefix}*");
+        deeper.components[position].arg = None;
+        let mut rest = component.clone();
+        rest.functor = format_smolstr!("**{suffix}");
+        deeper.components.insert(position + 1, rest);
+        // Components below the deepest pattern cannot match: the walk ends there.
+        let _ = self.quietly(|this| this.find_and_build(at, &deeper, position, walk));
+
+        self.after_glob(at, point, position, before, walk)
+    }
+
+    fn expand_glob(
+        &mut self,
+        at: usize,
+        point: &ProbePoint,
+        position: usize,
+        walk: &mut Walk<'_>,
+    ) -> Result<(), Failure> {
+        let before = walk.found.len();
+        let wanted = Key::of(&point.components[position]);
+        let matching: Vec<(SmolStr, usize)> = self.tree.nodes[at]
+            .children
+            .iter()
+            .filter(|(key, _)| {
+                key.shape == wanted.shape && wildcard::matches(&wanted.name, &key.name, Escape::None)
+            })
+            .map(|(key, &child)| (key.name.clone(), child))
+            .collect();
+        for (name, child) in matching {
+            let mut plain = point.clone();
+            plain.components[position].functor = name;
+            // A branch of a wildcard may fail without a word.
+            let _ = self.quietly(|this| this.find_and_build(child, &plain, position + 1, walk));
+        }
+        self.after_glob(at, point, position, before, walk)
+    }
+
+    fn after_glob(
+        &mut self,
+        at: usize,
+        point: &ProbePoint,
+        position: usize,
+        before: usize,
+        walk: &mut Walk<'_>,
+    ) -> Result<(), Failure> {
+        if walk.found.len() > before {
+            return Ok(());
+        }
+        let message = "probe point mismatch: didn't find any wildcard matches";
+        self.try_suffix(at, point, position, message, walk)
+    }
+
+    /// Nothing below the node matches the components from `position` on: they may be the suffix of an alias that ends
+    /// here. If not, `message` is the error.
+    fn try_suffix(
+        &mut self,
+        at: usize,
+        point: &ProbePoint,
+        position: usize,
+        message: &str,
+        walk: &mut Walk<'_>,
+    ) -> Result<(), Failure> {
+        let before = walk.found.len();
+        let token = &point.components[position].origin.0;
+        if !self.session.compatible.before(2, 0) {
+            for builder in self.tree.nodes[at].builders.clone() {
+                let outcome = match builder {
+                    Builder::Alias(alias) => {
+                        self.expand_alias(alias, walk.usage, point, &point.components[position..])
+                    }
+                    Builder::Family(_) => Err(error("resolve/suffix", "invalid suffix for probe", token)),
+                };
+                match outcome {
+                    Ok(derived) => walk.found.extend(derived),
+                    Err(Failure::Recursion(error)) => return Err(Failure::Error(error)),
+                    Err(Failure::Error(_)) if point.optional => {}
+                    Err(Failure::Error(mut error)) => {
+                        // The place to look at is the suffix, not the alias's declaration.
+                        error.token = Some(token.clone());
+                        error.second = None;
+                        error.cause = None;
+                        return Err(Failure::Error(error));
+                    }
+                }
+            }
+        }
+        if !point.optional && walk.found.len() == before {
+            let similar = self.similar_functors(at, &point.components[position].functor);
+            let site = if is_glob(&point.components[position].functor) {
+                "resolve/wildcard"
+            } else {
+                "resolve/mismatch"
+            };
+            return Err(error(site, format!("{message}{similar}"), token));
+        }
+        Ok(())
+    }
+
+    /// ` (similar: ...)` among the siblings; nothing where nobody will read it.
+    fn similar_functors(&self, at: usize, functor: &str) -> String {
+        let listing = matches!(self.session.mode, Mode::List | Mode::ListVariables);
+        if self.quiet > 0 || (listing && self.session.verbosity[1] < 2) {
+            return String::new();
+        }
+        let wanted = match functor.find('*') {
+            Some(star) if star > 0 => &functor[..star],
+            _ => functor,
+        };
+        let names: BTreeSet<SmolStr> =
+            self.tree.nodes[at].children.keys().map(|key| key.name.clone()).collect();
+        suggest::similar(wanted, &names)
+    }
+
+    fn quietly<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        self.quiet += 1;
+        let result = act(self);
+        self.quiet -= 1;
+        result
+    }
+}
+
+fn while_resolving(token: &Token, cause: Diagnostic) -> Diagnostic {
+    Diagnostic::semantic("resolve/point", "while resolving probe point").at(token).because(cause)
+}

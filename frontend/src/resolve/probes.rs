@@ -1,0 +1,213 @@
+//! Derived probes enter the program: their bodies are bound, their conditions, entry probes and effects follow
+//! (elaborate.cxx: `semantic_pass_symbols`, `semantic_pass_conditions`, `setup_timeout`).
+
+use super::Resolver;
+use super::alias::{Link, chain_text};
+use super::bind::reads_global;
+use super::derive::{Derived, Effect};
+use super::pattern::Matched;
+use super::point_text;
+use super::scope::{Owner, Scope};
+use super::targets::{EntryStatements, ProbeContext};
+use crate::hir::{Body, Bound, Embed, Lineage, Probe};
+use crate::source::{Expansion, ExpansionKind, FileId, Pos, Token, TokenKind};
+use crate::syntax::ast::{Component, Parsed, ProbePoint};
+use crate::tree::{Expr, ExprKind, Literal, Origin, Stmt, StmtKind, UnaryOp};
+use smol_str::SmolStr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+impl Resolver<'_> {
+    /// Binds a derived probe and adds it; an entry probe that its body asks for goes in front.
+    pub(super) fn add_probe(&mut self, matched: Matched) {
+        let Matched { link, derived, family, condition } = matched;
+        let context = Rc::new(ProbeContext::new(self.derived, &derived));
+        self.derived += 1;
+        self.take_effects(&derived);
+
+        let prologue: Vec<Arc<Stmt<Parsed>>> = derived.prologue.iter().cloned().map(Arc::new).collect();
+        let parts: Vec<Arc<Stmt<Parsed>>> = prologue.iter().chain(&link.parts).cloned().collect();
+        let origin = Origin(link.origin.clone());
+        let mut scope = Scope::new(Owner::Probe, Some(context.clone()), parts.clone());
+        for local in &derived.entry_locals {
+            scope.add_synthetic(&link.origin, &local.name, None);
+        }
+        let mut root = self.bind_block(&mut scope, &parts, &origin);
+        let condition = condition.and_then(|condition| self.condition(&condition));
+
+        if let Some(EntryStatements { before, at_entry }) = self.entry_statements(&context) {
+            let before: Vec<_> = before.into_iter().map(Arc::new).collect();
+            let restore = self.bind_block(&mut scope, &before, &origin);
+            prepend(&mut root, restore);
+            if let Some(entry) = derived.entry.clone() {
+                self.add_entry_probe(&link, *entry, family, at_entry);
+            }
+        }
+        if let Some(condition) = &condition {
+            prepend(&mut root, guard(condition));
+        }
+        if let StmtKind::Block(list) = &mut root.kind
+            && list.len() == 1
+            && matches!(list[0].kind, StmtKind::Block(_))
+            && let Some(only) = list.pop()
+        {
+            // One part: its own block is the body.
+            root = only;
+        }
+        let lineage = self.lineage(&link, &derived);
+        let probe = Probe {
+            origin,
+            derivation: link.chain().filter_map(|link| link.point().cloned()).collect(),
+            lineage,
+            primary: self.is_primary(&link),
+            synthetic: link.synthetic,
+            family,
+            attachment: derived.attachment.clone(),
+            condition,
+            body: Body { locals: scope.locals, root },
+            point: derived.point,
+        };
+        self.program.probes.push(probe);
+    }
+
+    /// The probe that evaluates the `@entry` expressions of a return probe.
+    fn add_entry_probe(
+        &mut self,
+        link: &Rc<Link>,
+        derived: Derived,
+        family: &'static str,
+        body: Vec<Stmt<Parsed>>,
+    ) {
+        let body = Stmt { origin: Origin(link.origin.clone()), kind: StmtKind::Block(body) };
+        let points = vec![derived.point.clone()];
+        let link = Rc::new(Link::declared(link.origin.clone(), points, Arc::new(body), true));
+        self.add_probe(Matched { link, derived, family, condition: None });
+    }
+
+    fn take_effects(&mut self, derived: &Derived) {
+        for effect in &derived.effects {
+            match effect {
+                Effect::ReadsStdin => self.program.reads_stdin = true,
+                Effect::PerfCounter { name, process } => {
+                    let counter = (name.clone(), process.clone());
+                    if !self.program.perf_counters.contains(&counter) {
+                        self.program.perf_counters.push(counter);
+                    }
+                }
+                Effect::Embed(code) => {
+                    if self.program.embeds.iter().all(|embed| embed.code != *code) {
+                        let origin = derived.point.components[0].origin.clone();
+                        self.program.embeds.push(Embed { origin, code: code.clone() });
+                    }
+                }
+            }
+        }
+    }
+
+    fn lineage(&self, link: &Link, derived: &Derived) -> Lineage {
+        let outermost = link
+            .chain()
+            .filter_map(|link| link.alias.as_ref())
+            .filter(|alias| alias.well_formed)
+            .last()
+            .map(|alias| alias.point.clone());
+        Lineage {
+            script_point: outermost,
+            chain: chain_text(link).into(),
+            variables: match &derived.targets {
+                Some(targets) if self.session.mode == crate::session::Mode::ListVariables => {
+                    targets.listing()
+                }
+                _ => Vec::new(),
+            },
+            evaluates_conditions: false,
+        }
+    }
+
+    /// True if the declaration that everything started with stands in the script itself.
+    fn is_primary(&self, link: &Link) -> bool {
+        let root = link.root();
+        !root.synthetic
+            && self.user.first().is_some_and(|script| root.origin.outermost().pos.file == script.file)
+    }
+
+    /// `-T`: a timer that calls `exit()`.
+    pub(super) fn timeout_probe(&mut self) {
+        let Some(timeout) = self.session.timeout_ms else { return };
+        let file = self.user.first().map_or(FileId(0), |script| script.file);
+        let token = |text: &str| {
+            let base = Token::new(TokenKind::Identifier, text, Pos { file, offset: 0 });
+            let expansion = Expansion { kind: ExpansionKind::Synthetic, invocation: base.clone() };
+            Origin(Token { expansion: Some(Arc::new(expansion)), ..base })
+        };
+        let exit = Expr {
+            origin: token("exit"),
+            kind: ExprKind::Call { callee: SmolStr::new_static("exit"), args: Vec::new() },
+        };
+        let body = Stmt {
+            origin: token("{"),
+            kind: StmtKind::Block(vec![Stmt { origin: token("exit"), kind: StmtKind::Expr(exit) }]),
+        };
+        let component = |name: &str, arg| Component { origin: token(name), functor: name.into(), arg };
+        let ms = Literal::Number(i64::try_from(timeout).unwrap_or(i64::MAX));
+        let point = plain_point(vec![component("timer", None), component("ms", Some(ms))]);
+        self.add_synthetic_probe(token("probe").0, point, body);
+    }
+
+    /// If a condition reads globals: a begin probe after which all conditions are evaluated for the first time.
+    pub(super) fn condition_probe(&mut self) {
+        let reading = self
+            .program
+            .probes
+            .iter()
+            .filter_map(|probe| probe.condition.as_ref())
+            .find(|condition| reads_global(condition));
+        let Some(condition) = reading else { return };
+        let base = condition.origin.0.clone();
+        let expansion = Expansion { kind: ExpansionKind::Synthetic, invocation: base.clone() };
+        let origin = Origin(Token { expansion: Some(Arc::new(expansion)), ..base });
+        let component =
+            Component { origin: origin.clone(), functor: SmolStr::new_static("begin"), arg: None };
+        let body = Stmt { origin: origin.clone(), kind: StmtKind::Block(Vec::new()) };
+        let before = self.program.probes.len();
+        self.add_synthetic_probe(origin.0, plain_point(vec![component]), body);
+        if let Some(probe) = self.program.probes.get_mut(before) {
+            probe.lineage.evaluates_conditions = true;
+        }
+    }
+
+    fn add_synthetic_probe(&mut self, token: Token, point: ProbePoint, body: Stmt<Parsed>) {
+        let link = Rc::new(Link::declared(token, vec![point], Arc::new(body), true));
+        // Without `rethrow` errors are in the bag already.
+        for matched in self.derive_probes(&link, false, false).unwrap_or_default() {
+            self.add_probe(matched);
+        }
+    }
+}
+
+fn plain_point(components: Vec<Component>) -> ProbePoint {
+    ProbePoint { components, optional: false, sufficient: false, condition: None }
+}
+
+/// `if (!condition) next`.
+fn guard(condition: &Expr<Bound>) -> Stmt<Bound> {
+    let origin = condition.origin.clone();
+    let operand = Box::new(condition.clone());
+    let refused = Expr { origin: origin.clone(), kind: ExprKind::Unary { op: UnaryOp::Not, operand } };
+    let next = Stmt { origin: origin.clone(), kind: StmtKind::Next };
+    Stmt { origin, kind: StmtKind::If { condition: refused, then: Box::new(next), otherwise: None } }
+}
+
+fn prepend(root: &mut Stmt<Bound>, first: Stmt<Bound>) {
+    if let StmtKind::Block(list) = &mut root.kind {
+        list.insert(0, first);
+    }
+}
+
+/// The point that listings print for a probe.
+pub(super) fn listed_point(probe: &Probe) -> String {
+    match &probe.lineage.script_point {
+        Some(point) => point_text(point, true),
+        None => point_text(&probe.point, true),
+    }
+}

@@ -1,0 +1,388 @@
+//! What depends on the probe at hand: `$x` and its kin, `@defined`, `@entry`, `@perf`.
+//!
+//! `@defined` is decided here, while binding, and the branch that it rules out is never bound: nothing that is named
+//! only there is looked up or pulled in.
+
+use super::Resolver;
+use super::derive::{Derived, TargetUse, Targets};
+use super::scope::{Owner, Scope};
+use super::uses;
+use crate::diag::Diagnostic;
+use crate::hir::{Bound, Missing};
+use crate::source::{Expansion, ExpansionKind, Token, TokenKind};
+use crate::syntax::ast::{Function, Parsed};
+use crate::tree::{
+    AssignOp, BinaryOp, Expr, ExprKind, Key, Origin, Stmt, StmtKind, Target, TargetBase, TargetStep, UnaryOp,
+};
+use smol_str::{SmolStr, format_smolstr};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// How deep expressions that families put in place of targets may contain targets again.
+const MAX_LOCATED: u32 = 32;
+
+/// The context of one derived probe: what target expressions mean in its handler and in the functions cloned for it.
+#[derive(Debug)]
+pub(super) struct ProbeContext {
+    /// Number of the probe, for the names of clones.
+    pub number: usize,
+    targets: Option<Arc<dyn Targets>>,
+    functions: Vec<Arc<Function>>,
+    /// `@entry` may be used.
+    has_entry: bool,
+    saved: RefCell<Vec<Saved>>,
+}
+
+/// One `@entry(expression)`: the names it goes by.
+#[derive(Debug, Clone)]
+struct Saved {
+    value: Expr<Parsed>,
+    array: SmolStr,
+    counter: SmolStr,
+    local: SmolStr,
+}
+
+/// What the `@entry`s of a handler need on both sides.
+#[derive(Debug)]
+pub(super) struct EntryStatements {
+    /// What the return probe starts with.
+    pub before: Vec<Stmt<Parsed>>,
+    /// What the entry probe does.
+    pub at_entry: Vec<Stmt<Parsed>>,
+}
+
+impl ProbeContext {
+    /// The context of a derived probe.
+    pub fn new(number: usize, derived: &Derived) -> Self {
+        ProbeContext {
+            number,
+            targets: derived.targets.clone(),
+            functions: derived.functions.iter().cloned().map(Arc::new).collect(),
+            has_entry: derived.entry.is_some(),
+            saved: RefCell::default(),
+        }
+    }
+
+    /// A function that the family brings along.
+    pub fn brought(&self, name: &str) -> Option<Arc<Function>> {
+        self.functions.iter().find(|function| function.name == name).cloned()
+    }
+
+    /// True if the family has context variables at all.
+    pub fn has_targets(&self) -> bool {
+        self.targets.is_some()
+    }
+}
+
+type Bind<T> = Result<T, Box<Diagnostic>>;
+
+impl Resolver<'_> {
+    /// A target expression used for its value.
+    ///
+    /// # Errors
+    /// Those of what stands in its place.
+    pub(super) fn target_read(
+        &mut self,
+        scope: &mut Scope,
+        target: &Target<Parsed>,
+        expr: &Expr<Parsed>,
+    ) -> Bind<Expr<Bound>> {
+        match self.locate(scope, target, &TargetUse::Read, expr)? {
+            Ok(located) => self.bind_located(scope, &located),
+            Err(reason) => self.missing(scope, target, expr, reason),
+        }
+    }
+
+    /// An assignment whose left side is a target expression.
+    ///
+    /// # Errors
+    /// Those of what stands in its place.
+    pub(super) fn target_write(
+        &mut self,
+        scope: &mut Scope,
+        target: &Target<Parsed>,
+        op: AssignOp,
+        value: &Expr<Parsed>,
+        left: &Expr<Parsed>,
+        origin: &Origin,
+    ) -> Bind<Expr<Bound>> {
+        match self.locate(scope, target, &TargetUse::Write { op, value }, left)? {
+            Ok(located) => self.bind_located(scope, &located),
+            Err(reason) => {
+                let left = self.missing(scope, target, left, reason)?;
+                let value = self.expr(scope, value)?;
+                let kind = ExprKind::Assign { op, target: Box::new(left), value: Box::new(value) };
+                Ok(Expr { origin: origin.clone(), kind })
+            }
+        }
+    }
+
+    /// Asks the family. The outer error is one that no `@defined` hides.
+    fn locate(
+        &mut self,
+        scope: &Scope,
+        target: &Target<Parsed>,
+        usage: &TargetUse<'_>,
+        expr: &Expr<Parsed>,
+    ) -> Bind<Result<Expr<Parsed>, Box<Diagnostic>>> {
+        if scope.located > MAX_LOCATED {
+            let message = "target expression expands without end";
+            return Err(Box::new(Diagnostic::semantic("resolve/target-loop", message).at(&expr.origin.0)));
+        }
+        let targets = scope.probe.as_ref().and_then(|probe| probe.targets.clone());
+        Ok(match targets {
+            Some(targets) => targets.locate(target, usage, expr),
+            None => Err(Box::new(unresolved(target, &expr.origin.0))),
+        })
+    }
+
+    fn bind_located(&mut self, scope: &mut Scope, located: &Expr<Parsed>) -> Bind<Expr<Bound>> {
+        scope.located += 1;
+        let bound = self.expr(scope, located);
+        scope.located -= 1;
+        bound
+    }
+
+    /// A target that nobody could locate stays in the tree with the reason beside; with `--skip-badvars` it is 0.
+    fn missing(
+        &mut self,
+        scope: &mut Scope,
+        target: &Target<Parsed>,
+        expr: &Expr<Parsed>,
+        reason: Box<Diagnostic>,
+    ) -> Bind<Expr<Bound>> {
+        let token = &expr.origin.0;
+        if self.session.skip_badvars {
+            let message = "Bad $context variable being substituted with literal 0";
+            self.diagnostics.push(Diagnostic::warning("resolve/skip-badvars", message).at(token));
+            return Ok(Expr { origin: expr.origin.clone(), kind: ExprKind::Number { value: 0, hex: false } });
+        }
+        let target = self.bind_target(scope, target)?;
+        self.program.missing.push(Missing { token: token.clone(), reason: *reason });
+        Ok(Expr { origin: expr.origin.clone(), kind: ExprKind::Target(target) })
+    }
+
+    fn bind_target(&mut self, scope: &mut Scope, target: &Target<Parsed>) -> Bind<Target<Bound>> {
+        let base = match &target.base {
+            TargetBase::Symbol(name) => TargetBase::Symbol(name.clone()),
+            TargetBase::Cast { value, type_name, module } => TargetBase::Cast {
+                value: Box::new(self.expr(scope, value)?),
+                type_name: type_name.clone(),
+                module: module.clone(),
+            },
+            TargetBase::Var { name, module } => {
+                TargetBase::Var { name: name.clone(), module: module.clone() }
+            }
+            TargetBase::Value(value) => TargetBase::Value(Box::new(self.expr(scope, value)?)),
+        };
+        let mut path = Vec::with_capacity(target.path.len());
+        for step in &target.path {
+            path.push(match step {
+                TargetStep::Member(origin, name) => TargetStep::Member(origin.clone(), name.clone()),
+                TargetStep::Literal(origin, value) => TargetStep::Literal(origin.clone(), *value),
+                TargetStep::Index(origin, index) => {
+                    TargetStep::Index(origin.clone(), Box::new(self.expr(scope, index)?))
+                }
+                TargetStep::Pretty(origin, text) => TargetStep::Pretty(origin.clone(), text.clone()),
+            });
+        }
+        Ok(Target { base, address_of: target.address_of, path })
+    }
+
+    /// The value of an expression that `@defined` or `@probewrite` decides, `None` if nothing does.
+    ///
+    /// # Errors
+    /// Those of the operand of a `@defined` that is no target.
+    pub(super) fn decided(&mut self, scope: &mut Scope, expr: &Expr<Parsed>) -> Bind<Option<i64>> {
+        if !uses::has_predicate(expr) {
+            return Ok(None);
+        }
+        self.decide(scope, expr)
+    }
+
+    fn decide(&mut self, scope: &mut Scope, expr: &Expr<Parsed>) -> Bind<Option<i64>> {
+        Ok(match &expr.kind {
+            ExprKind::Number { value, .. } => Some(*value),
+            ExprKind::Defined(operand) => Some(i64::from(self.is_defined(scope, operand, &expr.origin.0)?)),
+            ExprKind::Unary { op: UnaryOp::Not, operand } => {
+                self.decide(scope, operand)?.map(|value| i64::from(value == 0))
+            }
+            ExprKind::Binary { op: BinaryOp::LogicalAnd, left, right } => match self.decide(scope, left)? {
+                Some(0) => Some(0),
+                Some(_) => self.decide(scope, right)?.map(|value| i64::from(value != 0)),
+                None => None,
+            },
+            ExprKind::Binary { op: BinaryOp::LogicalOr, left, right } => match self.decide(scope, left)? {
+                Some(0) => self.decide(scope, right)?.map(|value| i64::from(value != 0)),
+                Some(_) => Some(1),
+                None => None,
+            },
+            ExprKind::Ternary { condition, then, otherwise } => match self.decide(scope, condition)? {
+                Some(0) => self.decide(scope, otherwise)?,
+                Some(_) => self.decide(scope, then)?,
+                None => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// Whether the operand of a `@defined` exists here.
+    ///
+    /// # Errors
+    /// Those of an operand that is no target: `@defined` does not hide an unknown function.
+    pub(super) fn is_defined(
+        &mut self,
+        scope: &mut Scope,
+        operand: &Expr<Parsed>,
+        token: &Token,
+    ) -> Bind<bool> {
+        let has_targets = scope.probe.as_ref().is_some_and(|probe| probe.has_targets());
+        match &operand.kind {
+            ExprKind::Target(target) => {
+                if matches!(target.base, TargetBase::Symbol(_)) && !has_targets {
+                    self.warn_collapsed(token);
+                    return Ok(false);
+                }
+                Ok(self.locate(scope, target, &TargetUse::Read, operand)?.is_ok())
+            }
+            ExprKind::Defined(_) => Ok(true),
+            ExprKind::Entry(inner) if scope.probe.as_ref().is_some_and(|probe| probe.has_entry) => {
+                self.is_defined(scope, inner, token)
+            }
+            ExprKind::Perf(name) => Ok(self.program.perf_counters.iter().any(|(counter, _)| counter == name)),
+            ExprKind::Enumerator(_) | ExprKind::EnumName { .. } => Ok(false),
+            _ => {
+                self.expr(scope, operand)?;
+                self.warn_collapsed(token);
+                Ok(false)
+            }
+        }
+    }
+
+    fn warn_collapsed(&mut self, token: &Token) {
+        let message = "Collapsing unresolved @define to 0 [stapprobes]";
+        self.diagnostics.push(Diagnostic::warning("resolve/collapsed-defined", message).at(token));
+    }
+
+    /// `@entry(value)`: a local that the start of the handler fills with what the entry probe saved.
+    ///
+    /// # Errors
+    /// Not in the handler of a return probe.
+    pub(super) fn entry(
+        &mut self,
+        scope: &mut Scope,
+        value: &Expr<Parsed>,
+        token: &Token,
+    ) -> Bind<Expr<Bound>> {
+        let probe = match &scope.probe {
+            Some(probe) if probe.has_entry && scope.owner == Owner::Probe => probe.clone(),
+            _ => {
+                let message = "internal error: @entry is only valid in .return probes";
+                return Err(Box::new(Diagnostic::semantic("resolve/entry", message).at(token)));
+            }
+        };
+        let array = format_smolstr!("entry_tvar_entry_{}", self.entries);
+        self.entries += 1;
+        let saved = Saved {
+            value: value.clone(),
+            counter: format_smolstr!("{array}_ctr"),
+            local: format_smolstr!("__global_{array}_tmp"),
+            array,
+        };
+        self.add_synthetic_global(token, saved.array.clone());
+        self.add_synthetic_global(token, saved.counter.clone());
+        let name = saved.local.clone();
+        probe.saved.borrow_mut().push(saved);
+        let var = self.scalar(scope, &name, token)?;
+        Ok(Expr { origin: Origin(token.clone()), kind: ExprKind::Var(var) })
+    }
+
+    /// The statements that the `@entry`s met in a handler need, `None` if there was none.
+    pub(super) fn entry_statements(&self, probe: &ProbeContext) -> Option<EntryStatements> {
+        let saved = probe.saved.borrow().clone();
+        let first = saved.first()?;
+        let thread = SmolStr::new_static("_entry_tvar_tid");
+        let take_thread = |made: &Made| {
+            made.assign(made.var(&thread), made.expr(ExprKind::Call { callee: "tid".into(), args: vec![] }))
+        };
+        let start = Made::at(&first.value.origin.0);
+        let mut before = vec![take_thread(&start)];
+        let mut at_entry = vec![take_thread(&start)];
+        for Saved { value, array, counter, local } in &saved {
+            let made = Made::at(&value.origin.0);
+            let depth = || made.index(counter, vec![made.var(&thread)]);
+            let element = |key: Expr<Parsed>| made.index(array, vec![made.var(&thread), key]);
+            let step =
+                |up: bool, prefix: bool| made.expr(ExprKind::Step { up, prefix, operand: Box::new(depth()) });
+            before.push(made.assign(made.var(local), element(depth())));
+            before.push(made.stmt(StmtKind::Delete(element(step(false, false)))));
+            let empty = made.expr(ExprKind::Unary { op: UnaryOp::Not, operand: Box::new(depth()) });
+            let then = Box::new(made.stmt(StmtKind::Delete(depth())));
+            before.push(made.stmt(StmtKind::If { condition: empty, then, otherwise: None }));
+            at_entry.push(made.assign(element(step(true, true)), value.clone()));
+        }
+        Some(EntryStatements { before, at_entry })
+    }
+
+    /// `@perf("name")`.
+    ///
+    /// # Errors
+    /// No such counter.
+    pub(super) fn perf(&mut self, name: &SmolStr, token: &Token) -> Bind<Expr<Bound>> {
+        if self.program.perf_counters.iter().all(|(counter, _)| counter != name) {
+            let message = format!("perf counter '{name}' not defined");
+            return Err(Box::new(Diagnostic::semantic("resolve/perf", message).at(token)));
+        }
+        Ok(Expr { origin: Origin(token.clone()), kind: ExprKind::Perf(name.clone()) })
+    }
+}
+
+/// Why a target is unresolved where nobody knows targets.
+fn unresolved(target: &Target<Parsed>, token: &Token) -> Diagnostic {
+    let (site, message) = match &target.base {
+        TargetBase::Symbol(_) => ("resolve/target", "unresolved target-symbol expression".to_string()),
+        TargetBase::Var { .. } => ("resolve/var", "unresolved @var() expression".to_string()),
+        TargetBase::Cast { type_name, module, .. } => {
+            let module = if module.is_empty() { "kernel" } else { module };
+            ("resolve/cast", format!("type definition '{type_name}' not found in '{module}'"))
+        }
+        TargetBase::Value(_) => ("resolve/autocast", "unknown type in dereference".to_string()),
+    };
+    Diagnostic::semantic(site, message).at(token)
+}
+
+/// Builds nodes that stand for one token.
+struct Made {
+    origin: Origin,
+}
+
+impl Made {
+    fn at(token: &Token) -> Self {
+        let expansion = Expansion { kind: ExpansionKind::Synthetic, invocation: token.clone() };
+        let mut token = Token::new(TokenKind::Identifier, token.text.clone(), token.pos);
+        token.expansion = Some(Arc::new(expansion));
+        Made { origin: Origin(token) }
+    }
+
+    fn expr(&self, kind: ExprKind<Parsed>) -> Expr<Parsed> {
+        Expr { origin: self.origin.clone(), kind }
+    }
+
+    fn stmt(&self, kind: StmtKind<Parsed>) -> Stmt<Parsed> {
+        Stmt { origin: self.origin.clone(), kind }
+    }
+
+    fn var(&self, name: &SmolStr) -> Expr<Parsed> {
+        self.expr(ExprKind::Var(name.clone()))
+    }
+
+    fn index(&self, array: &SmolStr, keys: Vec<Expr<Parsed>>) -> Expr<Parsed> {
+        let keys = keys.into_iter().map(Key::Expr).collect();
+        self.expr(ExprKind::Index { base: array.clone(), keys })
+    }
+
+    fn assign(&self, target: Expr<Parsed>, value: Expr<Parsed>) -> Stmt<Parsed> {
+        let kind = ExprKind::Assign { op: AssignOp::Set, target: Box::new(target), value: Box::new(value) };
+        self.stmt(StmtKind::Expr(self.expr(kind)))
+    }
+}
