@@ -8,6 +8,8 @@
 //! - no [`ExprKind::Target`](crate::tree::ExprKind::Target) other than those that nobody could locate ([`Missing`] says why);
 //! - every probe has exactly one family and one well-formed point.
 
+pub mod dump;
+
 use crate::source::{FileId, Token};
 use crate::syntax::ast::{DeclaredType, ProbePoint};
 use crate::tree::{Expr, Literal, Origin, Phase, Stmt};

@@ -1,10 +1,20 @@
 //! Types: what `infer` finds out about variables, functions and statistics, beside the program.
 //!
 //! The type of an expression follows from its leaves ([`TypeTable::of`]), so the table holds leaves only.
+//! `infer` runs in two stages, as upstream does: an early one before each round of constant folding, which only
+//! reports contradictions, and the final one, which also reports what is still unknown.
 
-use crate::hir::{FunctionId, GlobalId, LocalId, ProbeId, VarRef};
-use crate::tree::{HistKind, StatOp};
+mod infer;
+mod statistics;
+
+pub use infer::{early, infer};
+pub use statistics::statistics;
+
+use crate::hir::{Bound, FunctionId, GlobalId, Local, LocalId, ProbeId, Program, VarRef};
+use crate::syntax::ast::DeclaredType;
+use crate::tree::{AssignOp, Expr, ExprKind, HistKind, Literal, StatOp, TargetStep};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// The lattice of language.md section 20.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -18,6 +28,28 @@ pub enum Type {
     String,
     /// Statistic.
     Stats,
+}
+
+impl fmt::Display for Type {
+    /// The name that messages and dumps use (staptree.cxx: `operator <<` of `exp_type`).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Type::Unknown => "unknown",
+            Type::Long => "long",
+            Type::String => "string",
+            Type::Stats => "stats",
+        })
+    }
+}
+
+impl From<Option<DeclaredType>> for Type {
+    fn from(declared: Option<DeclaredType>) -> Self {
+        match declared {
+            None => Type::Unknown,
+            Some(DeclaredType::Long) => Type::Long,
+            Some(DeclaredType::String) => Type::String,
+        }
+    }
 }
 
 /// Whose locals.
@@ -65,18 +97,52 @@ pub struct TypeTable {
 }
 
 impl TypeTable {
+    /// What the declarations of a program say, before any inference: types of parameters, results and initialised
+    /// globals; everything else unknown.
+    pub fn declared(program: &Program) -> Self {
+        let locals = |list: &[Local]| list.iter().map(|local| Type::from(local.declared)).collect();
+        TypeTable {
+            globals: program
+                .globals
+                .iter()
+                .map(|global| GlobalType {
+                    value: match global.init {
+                        None => Type::Unknown,
+                        Some(Literal::Number(_) | Literal::Address(_)) => Type::Long,
+                        Some(Literal::String(_)) => Type::String,
+                    },
+                    keys: vec![Type::Unknown; global.arity.unwrap_or(0)],
+                    stat: StatInfo::default(),
+                })
+                .collect(),
+            results: program.functions.iter().map(|function| Type::from(function.declared)).collect(),
+            function_locals: program.functions.iter().map(|function| locals(function.locals())).collect(),
+            probe_locals: program.probes.iter().map(|probe| locals(&probe.body.locals)).collect(),
+        }
+    }
+
+    /// Types of all locals of an owner.
+    pub fn locals(&self, owner: Owner) -> &[Type] {
+        let list = match owner {
+            Owner::Function(function) => self.function_locals.get(function.0 as usize),
+            Owner::Probe(probe) => self.probe_locals.get(probe.0 as usize),
+        };
+        list.map_or(&[], Vec::as_slice)
+    }
+
     /// Type of a local.
     pub fn local(&self, owner: Owner, id: LocalId) -> Type {
-        let locals = match owner {
-            Owner::Function(function) => &self.function_locals[function.0 as usize],
-            Owner::Probe(probe) => &self.probe_locals[probe.0 as usize],
-        };
-        locals[id.0 as usize]
+        self.locals(owner).get(id.0 as usize).copied().unwrap_or_default()
     }
 
     /// Types of a global.
     pub fn global(&self, id: GlobalId) -> &GlobalType {
         &self.globals[id.0 as usize]
+    }
+
+    /// Type of a function's value; [`Type::Unknown`] if it has none.
+    pub fn result(&self, id: FunctionId) -> Type {
+        self.results.get(id.0 as usize).copied().unwrap_or_default()
     }
 
     /// Type of a scalar variable, or of an array's elements.
@@ -86,4 +152,66 @@ impl TypeTable {
             VarRef::Global(id) => self.global(id).value,
         }
     }
+
+    /// Type of an expression in a body of `owner`, from its leaves; meant for programs that `infer` accepted.
+    pub fn of(&self, owner: Owner, expr: &Expr<Bound>) -> Type {
+        match &expr.kind {
+            ExprKind::Var(var) => self.var(owner, *var),
+            ExprKind::Index { base, .. } => self.var(owner, *base),
+            ExprKind::String(_) | ExprKind::Concat(_) | ExprKind::EnumName { .. } => Type::String,
+            ExprKind::Embedded(code) if has_tag(code, "/* string */") => Type::String,
+            ExprKind::Ternary { then, otherwise, .. } => match self.of(owner, then) {
+                Type::Unknown => self.of(owner, otherwise),
+                known => known,
+            },
+            ExprKind::Assign { op: AssignOp::Concat, .. } => Type::String,
+            ExprKind::Assign { op: AssignOp::Set, target, value } => match self.of(owner, target) {
+                Type::Unknown => self.of(owner, value),
+                known => known,
+            },
+            ExprKind::Call { callee, .. } => callee
+                .candidates
+                .iter()
+                .map(|&candidate| self.result(candidate))
+                .find(|&result| result != Type::Unknown)
+                .unwrap_or_default(),
+            ExprKind::Print(print) if print.to_string => Type::String,
+            ExprKind::Target(target) if matches!(target.path.last(), Some(TargetStep::Pretty(..))) => {
+                Type::String
+            }
+            ExprKind::Entry(inner) => self.of(owner, inner),
+            ExprKind::Hist(_) => Type::Stats,
+            ExprKind::Number { .. }
+            | ExprKind::Embedded(_)
+            | ExprKind::Bucket { .. }
+            | ExprKind::Unary { .. }
+            | ExprKind::Step { .. }
+            | ExprKind::Binary { .. }
+            | ExprKind::Assign { .. }
+            | ExprKind::In { .. }
+            | ExprKind::Match { .. }
+            | ExprKind::Print(_)
+            | ExprKind::Stat { .. }
+            | ExprKind::Target(_)
+            | ExprKind::Defined(_)
+            | ExprKind::ProbeWrite(_)
+            | ExprKind::Perf(_)
+            | ExprKind::Enumerator(_)
+            | ExprKind::Register { .. }
+            | ExprKind::Deref { .. } => Type::Long,
+        }
+    }
+}
+
+/// True if embedded C carries a tag such as `/* pure */`; upstream looks for the bytes anywhere in the text
+/// (staptree.cxx: `embedded_tags_visitor`, `tagged_p`).
+pub fn has_tag(code: &str, tag: &str) -> bool {
+    code.contains(tag)
+}
+
+/// The functions of a program in the order in which upstream visits them: by mangled name.
+pub fn functions_by_name(program: &Program) -> Vec<FunctionId> {
+    let mut order: Vec<FunctionId> = (0..program.functions.len() as u32).map(FunctionId).collect();
+    order.sort_by(|a, b| program.function(*a).mangled.cmp(&program.function(*b).mangled));
+    order
 }

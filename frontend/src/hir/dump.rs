@@ -1,0 +1,118 @@
+//! The bound program as text, in the form of upstream's `-p2` dump (main.cxx: `printscript`).
+
+use super::{Global, Probe, Program};
+use crate::syntax::ast::{Component, ProbePoint};
+use crate::tree::Literal;
+use crate::types::{Owner, TypeTable, functions_by_name};
+use std::fmt::Write;
+
+/// The whole dump. Bodies are included from verbosity 1 on.
+pub fn program(program: &Program, types: &TypeTable, verbosity: u32) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_program(&mut out, program, types, verbosity);
+    out
+}
+
+fn write_program(out: &mut String, program: &Program, types: &TypeTable, verbosity: u32) -> std::fmt::Result {
+    if !program.embeds.is_empty() {
+        writeln!(out, "# global embedded code")?;
+    }
+    for embed in &program.embeds {
+        writeln!(out, "%{{{}%}}", embed.code)?;
+    }
+    if !program.globals.is_empty() {
+        writeln!(out, "# globals")?;
+    }
+    for (global, types) in program.globals.iter().zip(&types.globals) {
+        out.push_str(&global_signature(global, types));
+        if verbosity > 0
+            && let Some(init) = &global.init
+        {
+            write!(out, " = {}", literal(init))?;
+        }
+        out.push('\n');
+    }
+    if !program.functions.is_empty() {
+        writeln!(out, "# functions")?;
+    }
+    for id in functions_by_name(program) {
+        let function = program.function(id);
+        let owner = Owner::Function(id);
+        let names = function.locals().iter().map(|local| local.name.as_str());
+        let mut variables: Vec<String> =
+            names.zip(types.locals(owner)).map(|(name, kind)| format!("{name}:{kind}")).collect();
+        let locals = variables.split_off(function.params.min(variables.len()));
+        writeln!(out, "{}:{} ({})", function.name, types.result(id), variables.join(", "))?;
+        write_locals(out, &locals)?;
+    }
+    if !program.probes.is_empty() {
+        writeln!(out, "# probes")?;
+    }
+    for (probe, locals) in program.probes.iter().zip(&types.probe_locals) {
+        write!(out, "{}", point(&probe.point))?;
+        writeln!(out, " /* {} */ ", probe.lineage.chain)?;
+        let locals: Vec<String> = probe
+            .body
+            .locals
+            .iter()
+            .zip(locals)
+            .map(|(local, kind)| format!("{}:{kind}", local.name))
+            .collect();
+        write_locals(out, &locals)?;
+    }
+    Ok(())
+}
+
+fn write_locals(out: &mut String, locals: &[String]) -> std::fmt::Result {
+    if !locals.is_empty() {
+        writeln!(out, "  # locals")?;
+    }
+    for local in locals {
+        writeln!(out, "  {local}")?;
+    }
+    Ok(())
+}
+
+/// `name%[10]:long [string, long]` (staptree.cxx: `vardecl::printsig`).
+fn global_signature(global: &Global, types: &crate::types::GlobalType) -> String {
+    let mut text = global.name.to_string();
+    if global.wrap {
+        text.push('%');
+    }
+    if let Some(size) = global.size {
+        text += &format!("[{size}]");
+    }
+    text += &format!(":{}", types.value);
+    if !types.keys.is_empty() {
+        let keys: Vec<String> = types.keys.iter().map(ToString::to_string).collect();
+        text += &format!(" [{}]", keys.join(", "));
+    }
+    text
+}
+
+/// A probe point without its `?`, `!` and condition.
+pub fn point(point: &ProbePoint) -> String {
+    point.components.iter().map(component).collect::<Vec<_>>().join(".")
+}
+
+fn component(component: &Component) -> String {
+    match &component.arg {
+        None => component.functor.to_string(),
+        Some(arg) => format!("{}({})", component.functor, literal(arg)),
+    }
+}
+
+/// A literal as the dumps write it: of a string's characters only `"` needs a backslash.
+pub fn literal(value: &Literal) -> String {
+    match value {
+        Literal::Number(number) => number.to_string(),
+        Literal::Address(address) => format!("{address:#x}"),
+        Literal::String(text) => format!("\"{}\"", text.replace('"', "\\\"")),
+    }
+}
+
+/// The points that a probe comes from, as errors name it (elaborate.cxx: `derived_locations`).
+pub fn derived_from(probe: &Probe) -> String {
+    probe.derivation.iter().map(point).collect::<Vec<_>>().join(" from: ")
+}

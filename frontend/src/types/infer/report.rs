@@ -1,0 +1,102 @@
+//! Type errors in upstream's words, each raised once.
+
+use super::{Decl, Inference, Owner};
+use crate::diag::Diagnostic;
+use crate::hir::LocalId;
+use crate::source::{Token, TokenKind};
+use crate::types::Type;
+
+impl<'a> Inference<'a> {
+    /// Keeps a diagnostic unless the same one was raised in an earlier round.
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        let key =
+            (diagnostic.site, diagnostic.message.clone(), diagnostic.token.as_ref().map(|token| token.pos));
+        if self.reported.insert(key) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// A type is unknown; an error in the last round.
+    pub(super) fn unknown(&mut self, token: &Token) {
+        self.unresolved += 1;
+        if self.asserting {
+            self.report(
+                Diagnostic::semantic("types.unresolved", "unresolved type ")
+                    .at(token)
+                    .note("nothing in the program says whether this is a number or a string"),
+            );
+        }
+    }
+
+    /// A statistic or a string where none is allowed; an error in the last round.
+    pub(super) fn invalid(&mut self, token: &Token, found: Type) {
+        self.unresolved += 1;
+        if self.asserting {
+            let message = match token.kind {
+                TokenKind::Operator => "invalid operator".to_owned(),
+                _ => format!("invalid type {found}"),
+            };
+            self.report(Diagnostic::semantic("types.invalid", message).at(token));
+        }
+    }
+
+    /// Two sides of an operator differ.
+    pub(super) fn mismatch_sides(&mut self, token: &Token, left: Type, right: Type) {
+        self.unresolved += 1;
+        let message = format!("type mismatch: left and right sides don't agree ({left} vs {right})");
+        self.report(Diagnostic::semantic("types.mismatch-sides", message).at(token));
+    }
+
+    /// The place wants one type, the expression has another.
+    pub(super) fn mismatch(&mut self, token: &Token, expected: Type, found: Type) {
+        self.unresolved += 1;
+        let mut message = format!("type mismatch: expected {expected}");
+        if found != Type::Unknown {
+            message += &format!(" but found {found}");
+        }
+        self.report(Diagnostic::semantic("types.mismatch-expected", message).at(token));
+    }
+
+    /// A use contradicts its declaration; `index` is the key of an array or the parameter of a call. The place that
+    /// gave the declaration its type is chained, if it was found in this stage.
+    pub(super) fn mismatch_decl(&mut self, token: &Token, found: Type, decl: Decl, index: Option<usize>) {
+        self.unresolved += 1;
+        let index = index.or_else(|| self.parameter_index(decl));
+        let declared = match (decl, index) {
+            (Decl::Global(id), Some(key)) => self.table.global(id).keys.get(key).copied().unwrap_or_default(),
+            _ => self.decl_type(decl),
+        };
+        let Some(&first) = self.first.get(&(decl, index)) else {
+            let declared = self.decl_type(decl);
+            let message = format!("type mismatch: expected {found} but found {declared}");
+            self.report(Diagnostic::semantic("types.mismatch-declared", message).at(token));
+            return;
+        };
+        let mut message = format!("type mismatch ({found})");
+        let mut cause = format!("type was first inferred here ({})", self.decl_type(decl));
+        if let Some(index) = index {
+            message = format!("index {index} {message}");
+            // Upstream names the type of the array's elements here even if the key is at fault.
+            cause = format!("type of index {index} was first inferred here ({})", self.decl_type(decl));
+        }
+        self.report(
+            Diagnostic::semantic("types.mismatch-inferred", message)
+                .at(token)
+                .note(format!("{found} here, {declared} before"))
+                .because(Diagnostic::semantic("types.first-inferred", cause).at(first)),
+        );
+    }
+
+    /// Inside a function its own parameters are numbered as in calls.
+    fn parameter_index(&self, decl: Decl) -> Option<usize> {
+        let function = self.function?;
+        match decl {
+            Decl::Local(Owner::Function(owner), LocalId(id))
+                if owner == function && (id as usize) < self.program.function(function).params =>
+            {
+                Some(id as usize)
+            }
+            _ => None,
+        }
+    }
+}
