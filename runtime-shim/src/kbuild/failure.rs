@@ -1,0 +1,194 @@
+//! A failed build's log, boiled down to one clear message with the next step.
+
+use std::fmt;
+
+use crate::kernel::KernelTree;
+
+/// Why kbuild failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// The compiler that the kernel was built with is not installed.
+    NoCompiler(String),
+    /// A program of the build is missing (`make` itself excepted: the driver sees that).
+    NoProgram(String),
+    /// The headers package lacks something.
+    HeadersIncomplete(String),
+    /// The build tree was never configured.
+    NotConfigured,
+    /// A symbol that the kernel does not export to modules.
+    UndefinedSymbol(String),
+    /// No room for the build.
+    DiskFull,
+    /// The compiler rejected the C.
+    Compile,
+    /// Anything else.
+    Other,
+}
+
+/// What to tell the user about a failed build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildFailure {
+    /// The kind of failure.
+    pub cause: Cause,
+    /// The first lines of the log that say what is wrong; at most eight.
+    pub errors: Vec<String>,
+    /// The kernel release built for.
+    pub release: String,
+}
+
+impl fmt::Display for BuildFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let release = &self.release;
+        match &self.cause {
+            Cause::NoCompiler(name) => {
+                write!(
+                    f,
+                    "the compiler \"{name}\", which kernel {release} was built with, is not installed"
+                )?;
+                write!(f, "\nInstall the package {name}.")
+            }
+            Cause::NoProgram(name) => {
+                write!(
+                    f,
+                    "kbuild needs the program \"{name}\", which is not installed\nInstall it and try again."
+                )
+            }
+            Cause::HeadersIncomplete(what) => {
+                write!(f, "the headers of kernel {release} are incomplete: {what}")?;
+                write!(f, "\nReinstall the headers package of that release.")
+            }
+            Cause::NotConfigured => {
+                write!(f, "the build tree of kernel {release} is not configured")?;
+                write!(
+                    f,
+                    "\nRun 'make oldconfig && make prepare modules_prepare' in it, or install a headers package."
+                )
+            }
+            Cause::UndefinedSymbol(name) => {
+                write!(f, "kernel {release} does not export \"{name}\" to modules")?;
+                write!(f, "\nThe script or its tapset needs another kernel; rerun with -v for the whole log.")
+            }
+            Cause::DiskFull => {
+                write!(f, "no space left for the build\nFree some, or name another directory with --tmpdir.")
+            }
+            Cause::Compile => {
+                f.write_str("the generated C does not compile")?;
+                for line in &self.errors {
+                    write!(f, "\n{line}")?;
+                }
+                f.write_str("\nRerun with -k to keep the C, and with -vv for the compiler's whole log.")
+            }
+            Cause::Other => {
+                f.write_str("kbuild failed")?;
+                for line in &self.errors {
+                    write!(f, "\n{line}")?;
+                }
+                f.write_str("\nRerun with -vv for the whole log.")
+            }
+        }
+    }
+}
+
+/// Reads the log (standard output and error, in any order) of a build that ended with a failure.
+pub fn diagnose(kernel: &KernelTree, log: &str) -> BuildFailure {
+    let lines = || log.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let cause = lines().find_map(cause_of).unwrap_or_else(|| {
+        if lines().any(|line| line.contains(": error: ")) { Cause::Compile } else { Cause::Other }
+    });
+    let tells = |line: &&str| {
+        [": error: ", ": fatal error: ", "ERROR: ", "error:", "*** ", "undefined reference"]
+            .iter()
+            .any(|mark| line.contains(mark))
+    };
+    let mut errors: Vec<String> = lines().filter(tells).take(8).map(str::to_owned).collect();
+    if errors.is_empty() {
+        let last: Vec<&str> = lines().collect();
+        errors = last.iter().skip(last.len().saturating_sub(8)).map(|line| (*line).to_owned()).collect();
+    }
+    BuildFailure { cause, errors, release: kernel.release.clone() }
+}
+
+fn cause_of(line: &str) -> Option<Cause> {
+    if let Some(name) = missing_program(line) {
+        let compiler = name.contains("gcc") || name.contains("clang");
+        return Some(if compiler { Cause::NoCompiler(name) } else { Cause::NoProgram(name) });
+    }
+    if let Some((_, rest)) = line.split_once("modpost: \"") {
+        let (name, rest) = rest.split_once('"')?;
+        return rest.contains("undefined!").then(|| Cause::UndefinedSymbol(name.to_owned()));
+    }
+    if line.contains("No space left on device") {
+        return Some(Cause::DiskFull);
+    }
+    if line.contains("Kernel configuration is invalid")
+        || line.contains("include/config/auto.conf are missing")
+    {
+        return Some(Cause::NotConfigured);
+    }
+    if line.contains("No rule to make target") || line.contains("Makefile: No such file or directory") {
+        return Some(Cause::HeadersIncomplete(line.to_owned()));
+    }
+    if line.contains(": fatal error: ") && line.contains(": No such file or directory") {
+        // A header that a header of the kernel asks for; one that only the generated C asks for is its own fault.
+        let in_kernel = line.split_once(':').is_some_and(|(file, _)| file.contains("/include/"));
+        return in_kernel.then(|| Cause::HeadersIncomplete(line.to_owned()));
+    }
+    None
+}
+
+/// The program in `/bin/sh: 1: gcc-12: not found`, `sh: line 1: gcc-12: command not found` or
+/// `make[2]: gcc-12: No such file or directory`.
+fn missing_program(line: &str) -> Option<String> {
+    let before =
+        line.strip_suffix(": command not found").or_else(|| line.strip_suffix(": not found")).or_else(
+            || line.strip_prefix("make").and_then(|rest| rest.strip_suffix(": No such file or directory")),
+        )?;
+    let name = before.rsplit_once(": ").map_or(before, |(_, name)| name).trim();
+    let plausible = !name.is_empty() && !name.contains(char::is_whitespace) && !name.ends_with("Makefile");
+    plausible.then(|| name.rsplit_once('/').map_or(name, |(_, base)| base).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::tests::{location, tree};
+
+    fn cause(log: &str) -> Cause {
+        let kernel = KernelTree::read(&tree("6.1.0", 393472, "", &[]), &location()).unwrap();
+        diagnose(&kernel, log).cause
+    }
+
+    #[test]
+    fn missing_compilers_are_named_in_every_shells_words() {
+        for log in [
+            "/bin/sh: 1: gcc-12: not found\nmake[2]: *** [x.o] Error 127\n",
+            "sh: line 1: gcc-12: command not found\n",
+            "make[3]: gcc-12: No such file or directory\n",
+        ] {
+            assert_eq!(cause(log), Cause::NoCompiler("gcc-12".to_owned()), "{log}");
+        }
+    }
+
+    #[test]
+    fn common_failures_have_their_own_message() {
+        assert_eq!(
+            cause("ERROR: modpost: \"foo_bar\" [/t/m.ko] undefined!\n"),
+            Cause::UndefinedSymbol("foo_bar".to_owned())
+        );
+        assert_eq!(cause("  ERROR: Kernel configuration is invalid.\n"), Cause::NotConfigured);
+        assert!(matches!(
+            cause("make[1]: *** No rule to make target 'scripts/basic/fixdep'.  Stop.\n"),
+            Cause::HeadersIncomplete(_)
+        ));
+        assert_eq!(cause("/t/m_src.c:3:1: error: 'x' undeclared\nmake: *** [m.o] Error 1\n"), Cause::Compile);
+        assert_eq!(cause("fatal: write: No space left on device\n"), Cause::DiskFull);
+        assert_eq!(cause("something odd\n"), Cause::Other);
+    }
+
+    #[test]
+    fn the_first_errors_are_shown() {
+        let kernel = KernelTree::read(&tree("6.1.0", 393472, "", &[]), &location()).unwrap();
+        let text = diagnose(&kernel, "CC x.o\n/t/m_src.c:3:1: error: bad\n").to_string();
+        assert!(text.starts_with("the generated C does not compile\n/t/m_src.c:3:1: error: bad\n"), "{text}");
+    }
+}

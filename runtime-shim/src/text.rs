@@ -1,0 +1,190 @@
+//! The installed runtime's own text, read once: what every decision about the runtime is made from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::files::Files;
+
+/// All C files of a runtime directory by path relative to it (`linux/runtime.h`), as text.
+///
+/// The user-space back ends (`dyninst`, `bpf`, `stapbpf`) are left out: they never reach a kernel module.
+#[derive(Debug, Clone)]
+pub struct RuntimeText {
+    dir: PathBuf,
+    files: BTreeMap<String, String>,
+}
+
+/// Why a directory is not a usable runtime.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuntimeTextError {
+    /// The directory is absent or has no `runtime.h`.
+    #[error(
+        "no SystemTap runtime in \"{dir}\": there is no {missing}\n\
+         Install the distribution's systemtap package (the runtime may be in systemtap-common or systemtap-devel), \
+         or name its directory with -R."
+    )]
+    NoRuntime {
+        /// The directory that was looked at.
+        dir: String,
+        /// The file which every runtime has and this one lacks.
+        missing: &'static str,
+    },
+}
+
+/// Key of the one tapset file that belongs to the runtime's surface: its embedded C calls kernel functions whose
+/// form repairs have to know. It is read from the tapset beside the runtime, if there is one.
+pub const TAPSET_UTRACE: &str = "../tapset/linux/utrace.stp";
+
+/// Sub-directories that are no part of the kernel runtime.
+const FOREIGN: [&str; 3] = ["dyninst", "bpf", "stapbpf"];
+
+impl RuntimeText {
+    /// Reads all `.c` and `.h` files below `dir`.
+    pub fn read(files: &dyn Files, dir: &Path) -> Result<Self, RuntimeTextError> {
+        for missing in ["runtime.h", "linux/runtime.h", "transport/transport_msgs.h"] {
+            if !files.exists(&dir.join(missing)) {
+                return Err(RuntimeTextError::NoRuntime { dir: dir.display().to_string(), missing });
+            }
+        }
+        let mut text = Self { dir: dir.to_path_buf(), files: BTreeMap::new() };
+        text.walk(files, "", 0);
+        if let Some(tapset) = dir.parent().and_then(|p| files.text(&p.join("tapset/linux/utrace.stp"))) {
+            text.files.insert(TAPSET_UTRACE.to_owned(), tapset);
+        }
+        Ok(text)
+    }
+
+    /// A runtime from texts in memory, for tests: pairs of relative path and content.
+    pub fn from_pairs(dir: impl Into<PathBuf>, pairs: &[(&str, &str)]) -> Self {
+        let files = pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        Self { dir: dir.into(), files }
+    }
+
+    fn walk(&mut self, files: &dyn Files, below: &str, depth: usize) {
+        // The real tree is two levels deep; the limit only stops a loop of symbolic links.
+        if depth > 4 {
+            return;
+        }
+        for name in files.list(&self.dir.join(below)) {
+            let relative = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
+            if name.ends_with(".c") || name.ends_with(".h") {
+                if let Some(text) = files.text(&self.dir.join(&relative)) {
+                    self.files.insert(relative, text);
+                }
+            } else if !name.contains('.') && !FOREIGN.contains(&name.as_str()) {
+                self.walk(files, &relative, depth + 1);
+            }
+        }
+    }
+
+    /// The runtime directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The text of one file, by path relative to the runtime directory.
+    pub fn file(&self, name: &str) -> Option<&str> {
+        self.files.get(name).map(String::as_str)
+    }
+
+    /// Whether the runtime has this file.
+    pub fn has_file(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// Whether this file is there and contains `needle` literally.
+    pub fn file_has(&self, name: &str, needle: &str) -> bool {
+        self.file(name).is_some_and(|text| text.contains(needle))
+    }
+
+    /// Whether `word` stands as a whole C identifier in one file.
+    pub fn file_has_word(&self, name: &str, word: &str) -> bool {
+        self.file(name).is_some_and(|text| has_word(text, word))
+    }
+
+    /// Whether `word` stands as a whole C identifier in any file outside the feature tests.
+    pub fn has_word(&self, word: &str) -> bool {
+        self.files
+            .iter()
+            .any(|(name, text)| !is_feature_test(name) && name != TAPSET_UTRACE && has_word(text, word))
+    }
+
+    /// Relative paths of all files, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// A digest over the names and contents of all files: two runtimes with equal digests are the same text.
+    pub fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (name, text) in &self.files {
+            hasher.update(name.as_bytes());
+            hasher.update(&[0]);
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+/// Whether a file of the runtime is one of its compile tests (`linux/autoconf-*.c` and two with other names).
+pub fn is_feature_test(name: &str) -> bool {
+    let Some(file) = name.strip_prefix("linux/") else { return false };
+    (file.starts_with("autoconf-")
+        || matches!(file, "perf_event_counter_context.c" | "perf_probe_handler_nmi.c"))
+        && file.ends_with(".c")
+}
+
+/// Whether `word` occurs in `text` with no identifier character on either side.
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
+    let ident = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let bytes = text.as_bytes();
+    text.match_indices(word).any(|(at, _)| {
+        let before = at.checked_sub(1).and_then(|i| bytes.get(i)).is_some_and(|b| ident(*b));
+        let after = bytes.get(at + word.len()).is_some_and(|b| ident(*b));
+        !before && !after
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::MemoryFiles;
+
+    fn small() -> MemoryFiles {
+        MemoryFiles::new()
+            .with("/rt/runtime.h", "#include \"linux/runtime.h\"\n")
+            .with("/rt/linux/runtime.h", "static int systemtap_wq_x;\n")
+            .with("/rt/linux/autoconf-x.c", "int lonely_word;\n")
+            .with("/rt/transport/transport_msgs.h", "STP_START,\n")
+            .with("/rt/dyninst/runtime.h", "int not_ours;\n")
+    }
+
+    #[test]
+    fn reads_the_kernel_part_only() {
+        let text = RuntimeText::read(&small(), Path::new("/rt")).unwrap();
+        assert!(text.has_file("linux/runtime.h"));
+        assert!(!text.has_word("not_ours"));
+        assert!(!text.has_word("lonely_word"), "feature tests are not the runtime's own text");
+    }
+
+    #[test]
+    fn words_are_whole() {
+        let text = RuntimeText::read(&small(), Path::new("/rt")).unwrap();
+        assert!(text.has_word("systemtap_wq_x"));
+        assert!(!text.has_word("systemtap_wq"));
+    }
+
+    #[test]
+    fn an_empty_directory_is_no_runtime() {
+        let error = RuntimeText::read(&MemoryFiles::new(), Path::new("/none")).unwrap_err();
+        assert!(error.to_string().starts_with("no SystemTap runtime in \"/none\": there is no runtime.h"));
+    }
+
+    #[test]
+    fn the_digest_follows_the_text() {
+        let one = RuntimeText::read(&small(), Path::new("/rt")).unwrap().digest();
+        let two = RuntimeText::read(&small().with("/rt/a.h", "x"), Path::new("/rt")).unwrap().digest();
+        assert_ne!(one, two);
+    }
+}
