@@ -1,0 +1,263 @@
+//! Pass 4: from C to a module, by kbuild, with the repairs that the runtime needs on this kernel.
+
+use super::Stop;
+use super::cache::Cache;
+use super::ground::Runtime;
+use crate::session::Settings;
+use crate::terminal::Terminal;
+use crate::world::children::{self, Output};
+use crate::world::scratch::Scratch;
+use frontend::session::Session;
+use rayon::prelude::*;
+use runtime_shim::command::{Command, FileToWrite, Outcome};
+use runtime_shim::kbuild::{BuildFailure, Cause, ModuleBuild, Noise, diagnose};
+use runtime_shim::kernel::KernelTree;
+use runtime_shim::repairs::{self, Situation};
+use runtime_shim::stapconf::{KernelFlags, Plan, Stapconf, flag_query};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+/// C text to build: units in link order, and what they include.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// File names and texts of the units, the script's first.
+    pub units: Vec<(String, String)>,
+    /// Other files.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A module on disk.
+#[derive(Debug, Clone)]
+pub struct Module {
+    /// In the temporary directory, or in the cache.
+    pub path: PathBuf,
+    /// True if it was built before.
+    pub cached: bool,
+    /// True if it is in the cache now.
+    pub stored: bool,
+}
+
+/// Everything that pass 4 looks at.
+pub struct Workshop<'a> {
+    /// Options.
+    pub settings: &'a Settings,
+    /// The session.
+    pub session: &'a Session,
+    /// The kernel.
+    pub kernel: &'a KernelTree,
+    /// The runtime.
+    pub runtime: &'a Runtime,
+    /// Where files are made.
+    pub scratch: &'a Scratch,
+    /// The cache, if it is used.
+    pub cache: Option<Cache>,
+}
+
+impl Workshop<'_> {
+    /// Builds the module, or finds it in the cache.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] after the message was printed, [`Stop::Interrupted`].
+    pub fn build(&self, sources: &Sources, terminal: &mut Terminal) -> Result<Module, Stop> {
+        let verbosity = self.session.verbosity[3];
+        let conf = self.stapconf(terminal)?;
+        let situation = self.situation(&conf);
+        let fail = |terminal: &mut Terminal, message: String| {
+            terminal.line(&format!("ERROR: {message}"));
+            Stop::Failed
+        };
+        repairs::check(&situation).map_err(|error| fail(terminal, error.to_string()))?;
+        let remedies = repairs::remedies(&situation);
+        if verbosity > 1 && !remedies.names.is_empty() {
+            terminal.line(&format!("Repairs of the runtime: {}", remedies.names.join(", ")));
+        }
+        let low = &self.settings.low;
+        let build = ModuleBuild {
+            name: self.session.module_name.clone(),
+            dir: self.scratch.path().to_path_buf(),
+            units: sources.units.clone(),
+            headers: sources.headers.clone(),
+            macros: self.session.macros.clone(),
+            make_words: low.kbuild_words.clone(),
+            guru: self.session.guru,
+            debug_info: low.debug,
+            strict: false,
+            jobs: std::thread::available_parallelism().map_or(1, usize::from),
+            noise: if verbosity > 2 { Noise::Commands } else { Noise::Quiet },
+        };
+        let plan = build
+            .plan(self.kernel, &self.runtime.text, &conf, &remedies)
+            .map_err(|error| fail(terminal, error.to_string()))?;
+        let key = self.module_key(&plan.files, &plan.command);
+        let keeps_build = low.keep || low.debug || low.module_name.is_some();
+        let cache = self.cache.as_ref().filter(|_| !keeps_build);
+        if let Some(path) = cache.filter(|_| !low.poison_cache).and_then(|c| c.module(&key, &build.name)) {
+            return Ok(Module { path, cached: true, stored: true });
+        }
+        write_all(&plan.files).map_err(|error| fail(terminal, error.to_string()))?;
+        if verbosity > 1 {
+            terminal.line(&format!("Running {}", plan.command.argv.join(" ")));
+        }
+        let outcome = self.run(&plan.command, terminal)?;
+        let log = format!("{}{}", outcome.stdout, outcome.stderr);
+        if verbosity > 1 || (verbosity > 0 && !outcome.success) {
+            terminal.raw(&log);
+        }
+        if !outcome.success {
+            return Err(fail(terminal, diagnose(self.kernel, &log).to_string()));
+        }
+        if fs::metadata(&plan.module).is_err() {
+            let message = format!("kbuild made no \"{}\"", plan.module.display());
+            return Err(fail(terminal, message));
+        }
+        let stored = cache.and_then(|cache| cache.put_module(&key, &build.name, &plan.module).ok());
+        Ok(Module { path: stored.clone().unwrap_or(plan.module), cached: false, stored: stored.is_some() })
+    }
+
+    /// What the repairs decide from.
+    pub fn situation<'b>(&'b self, conf: &'b Stapconf) -> Situation<'b> {
+        Situation { rt: &self.runtime.text, profile: &self.runtime.profile, kernel: self.kernel, conf }
+    }
+
+    /// The answers of the runtime's feature tests, from the cache or by running them.
+    ///
+    /// # Errors
+    /// As [`Workshop::build`].
+    pub fn stapconf(&self, terminal: &mut Terminal) -> Result<Stapconf, Stop> {
+        let key = self.stapconf_key();
+        let poison = self.settings.low.poison_cache;
+        let cached = self.cache.as_ref().filter(|_| !poison).and_then(|cache| cache.stapconf(&key));
+        if let Some(header) = cached {
+            return Ok(Stapconf::parse(&header));
+        }
+        let fail = |terminal: &mut Terminal, message: String| {
+            terminal.line(&format!("ERROR: {message}"));
+            Stop::Failed
+        };
+        let directory = self.scratch.path().join("flags");
+        let (files, query) = flag_query(self.kernel, &directory);
+        write_all(&files).map_err(|error| fail(terminal, error.to_string()))?;
+        let answer = self.run(&query, terminal)?;
+        let flags = KernelFlags::parse(self.kernel, &answer.stdout, &answer.stderr)
+            .map_err(|error| fail(terminal, error.to_string()))?;
+        let tests = Plan::new(&self.runtime.text);
+        if self.session.verbosity[3] > 1 {
+            for note in &tests.unknown {
+                terminal.line(&format!("Feature test of a newer runtime: {note}"));
+            }
+        }
+        let outcomes: io::Result<Vec<Outcome>> = tests
+            .compile
+            .par_iter()
+            .map(|test| Ok(children::run(&test.command(&flags), Output::Capture)?.outcome))
+            .collect();
+        let outcomes = outcomes.map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => Stop::Interrupted,
+            _ => {
+                let name = flags.compiler.first().cloned().unwrap_or_default();
+                fail(terminal, self.no_program(&name, &error))
+            }
+        })?;
+        if children::interrupted() {
+            return Err(Stop::Interrupted);
+        }
+        let verdicts = tests.compile.iter().zip(&outcomes).map(|(test, outcome)| test.judge(outcome));
+        let conf = tests.finish(self.kernel, verdicts);
+        conf.check().map_err(|error| fail(terminal, error.to_string()))?;
+        if let Some(cache) = &self.cache {
+            // Without it the tests just run again.
+            let _ = cache.put_stapconf(&key, &conf.header());
+        }
+        Ok(conf)
+    }
+
+    /// Runs a program of the build. A signal to end stops the run, whatever the program made of it.
+    fn run(&self, command: &Command, terminal: &mut Terminal) -> Result<Outcome, Stop> {
+        let ended = children::run(command, Output::Capture);
+        if children::interrupted() {
+            return Err(Stop::Interrupted);
+        }
+        ended.map(|ended| ended.outcome).map_err(|error| {
+            let name = command.argv.first().cloned().unwrap_or_default();
+            terminal.line(&format!("ERROR: {}", self.no_program(&name, &error)));
+            Stop::Failed
+        })
+    }
+
+    fn no_program(&self, name: &str, error: &io::Error) -> String {
+        if error.kind() != io::ErrorKind::NotFound {
+            return format!("cannot run \"{name}\": {error}");
+        }
+        let compiler = name.contains("gcc") || name.contains("clang") || name == "cc";
+        let cause = if compiler { Cause::NoCompiler(name.into()) } else { Cause::NoProgram(name.into()) };
+        BuildFailure { cause, errors: Vec::new(), release: self.kernel.release.clone() }.to_string()
+    }
+
+    /// Hash of what the feature tests' answers depend on.
+    fn stapconf_key(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        self.hash_tools(&mut hasher);
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+
+    /// Hash of what a module depends on: the texts, the command and the tools.
+    fn module_key(&self, files: &[FileToWrite], command: &Command) -> String {
+        let mut hasher = blake3::Hasher::new();
+        self.hash_tools(&mut hasher);
+        // The temporary directory has another name in each run.
+        let directory = self.scratch.path().display().to_string();
+        let mut add = |text: &str| {
+            hasher.update(text.replace(&directory, "DIR").as_bytes());
+            hasher.update(&[0]);
+        };
+        for file in files {
+            add(&file.path.display().to_string());
+            add(&file.text);
+        }
+        command.argv.iter().for_each(|word| add(word));
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+
+    /// The version of rstap, the runtime, the kernel's tree and every compiler that may be the kernel's.
+    fn hash_tools(&self, hasher: &mut blake3::Hasher) {
+        let mut add = |text: &str| {
+            hasher.update(text.as_bytes());
+            hasher.update(&[0]);
+        };
+        add(env!("CARGO_PKG_VERSION"));
+        add(&self.runtime.text.dir().display().to_string());
+        add(&self.runtime.text.digest());
+        add(&self.kernel.release);
+        add(&self.kernel.arch);
+        let stamp = |path: PathBuf| {
+            let stat = frontend::world::World::stat(&crate::world::OsWorld, &path)?;
+            Some(format!("{} {} {}", path.display(), stat.size, stat.mtime_ns))
+        };
+        for name in
+            [".config", "Module.symvers", "include/generated/autoconf.h", "include/generated/utsrelease.h"]
+        {
+            add(&stamp(self.kernel.build.join(name)).unwrap_or_default());
+        }
+        add(&self.kernel.compiler.text);
+        let configured = self.kernel.compiler.text.split_whitespace().next().unwrap_or("gcc");
+        for directory in &self.settings.paths.search {
+            for name in ["gcc", "cc", "clang", "make", configured] {
+                stamp(directory.join(name)).iter().for_each(|text| add(text));
+            }
+        }
+    }
+}
+
+fn write_all(files: &[FileToWrite]) -> io::Result<()> {
+    for file in files {
+        let write = || {
+            fs::create_dir_all(file.path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
+            fs::write(&file.path, &file.text)
+        };
+        write().map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot write \"{}\": {error}", file.path.display()))
+        })?;
+    }
+    Ok(())
+}

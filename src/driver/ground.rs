@@ -1,0 +1,90 @@
+//! Pass 0: the kernel that is built for and the runtime that is used.
+
+use super::Stop;
+use crate::session::Settings;
+use crate::terminal::Terminal;
+use crate::world::OsWorld;
+use runtime_shim::kernel::{KernelLocation, KernelTree};
+use runtime_shim::profile::{Level, RuntimeProfile, staprun_level};
+use runtime_shim::text::RuntimeText;
+use std::path::Path;
+
+/// The installed runtime, read.
+#[derive(Debug)]
+pub struct Runtime {
+    /// Its files.
+    pub text: RuntimeText,
+    /// What they offer.
+    pub profile: RuntimeProfile,
+}
+
+impl Runtime {
+    /// Reads a runtime directory. `staprun` tells its level where the files cannot.
+    ///
+    /// # Errors
+    /// A message with the next step.
+    pub fn read(directory: &Path, staprun: &Path) -> Result<Self, String> {
+        let text = RuntimeText::read(&OsWorld, directory).map_err(|error| error.to_string())?;
+        let named = std::fs::read(staprun).ok().and_then(|program| staprun_level(&program));
+        let profile = RuntimeProfile::sniff(&text, named).map_err(|error| error.to_string())?;
+        Ok(Runtime { text, profile })
+    }
+}
+
+/// What pass 0 found. Passes 1 and 2 do without a runtime, so its absence is an error of pass 3.
+#[derive(Debug)]
+pub struct Ground {
+    /// The kernel's build tree.
+    pub kernel: KernelTree,
+    /// The runtime, or why there is none.
+    pub runtime: Result<Runtime, String>,
+}
+
+/// Level that is assumed for passes 1 and 2 where there is no runtime: the newest known.
+const NEWEST: Level = Level { major: 5, minor: 6 };
+
+impl Ground {
+    /// Reads build tree and runtime.
+    ///
+    /// # Errors
+    /// If the build tree is missing or incomplete (session.cxx: `parse_kernel_config`).
+    pub fn survey(settings: &Settings, terminal: &mut Terminal) -> Result<Self, Stop> {
+        let location = KernelLocation {
+            build: settings.paths.build_tree.clone(),
+            release: Some(settings.release.clone()),
+            sysroot: settings.low.sysroot.clone().unwrap_or_default(),
+            machine: settings.arch.clone(),
+        };
+        let kernel = KernelTree::read(&OsWorld, &location).map_err(|error| {
+            terminal.line(&error.to_string());
+            Stop::Failed
+        })?;
+        let runtime = Runtime::read(&settings.paths.runtime, &settings.paths.staprun);
+        if kernel.functions.is_empty() {
+            terminal.warn("Kernel function symbol table missing [man warning::symbols]");
+        }
+        Ok(Ground { kernel, runtime })
+    }
+
+    /// Level of the runtime, or the newest known without one.
+    pub fn level(&self) -> Level {
+        self.runtime.as_ref().map_or(NEWEST, |runtime| runtime.profile.level)
+    }
+}
+
+/// The text of `--version`: the level of the runtime in use first, since wrappers look for `version X.Y`.
+pub fn version(runtime: &Result<Runtime, String>) -> String {
+    let level = runtime.as_ref().map_or(NEWEST, |runtime| runtime.profile.level);
+    let mut text = format!(
+        "Systemtap translator/driver (version {level}/rust, rstap {})\n\
+         rstap translates for the installed SystemTap runtime and is no part of SystemTap.\n\
+         This is free software under the GNU General Public License, version 2 or later; there is no warranty.\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    match runtime {
+        Ok(runtime) => text.push_str(&format!("runtime: {}, level {level}\n", runtime.text.dir().display())),
+        Err(reason) => text.push_str(&format!("runtime: none: {reason}\n")),
+    }
+    text.push_str("enabled features: KERNEL_RUNTIME\n");
+    text
+}
