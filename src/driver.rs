@@ -1,10 +1,14 @@
 //! A run from the command line to the exit status. [`pipeline`] is the whole of it: every stage in order.
 
+mod analyse;
 mod cache;
 mod clock;
 mod compile;
 mod ground;
 mod limits;
+mod parse;
+mod run;
+mod translate;
 
 use crate::args::low::Special;
 use crate::args::{self, LowArgs};
@@ -16,7 +20,7 @@ use crate::world::children;
 use crate::world::environment::Environment;
 use crate::world::scratch::Scratch;
 use cache::Cache;
-use clock::Stopwatch;
+use compile::Workshop;
 use ground::{Ground, Runtime};
 use std::ffi::OsString;
 
@@ -61,10 +65,54 @@ fn start(env: &Environment) -> Result<(), Stop> {
     done
 }
 
-/// Passes 0 to 5.
+/// Passes 0 to 5. Each stage prints its own messages; `None` says that the run ends there as it should.
 fn pipeline(settings: &Settings, terminal: &mut Terminal) -> Result<(), Stop> {
-    let _ground = Ground::survey(settings, terminal)?;
-    Ok(())
+    let ground = Ground::survey(settings, terminal)?;
+    let session = settings.session(&ground.level().to_string(), &ground.kernel).map_err(|error| {
+        terminal.line(&error.to_string());
+        Stop::Failed
+    })?;
+    let families = codegen::families::front();
+
+    let Some(parsed) = parse::parse(settings, &session, terminal)? else { return Ok(()) };
+    interrupted()?;
+    let Some(analysed) = analyse::analyse(&session, &parsed, families, terminal)? else { return Ok(()) };
+    interrupted()?;
+
+    let runtime = ground.runtime(terminal)?;
+    let scratch = scratch(settings, terminal)?;
+    let workshop = Workshop::new(settings, &session, &ground.kernel, runtime, &scratch);
+    let sources = translate::translate(&workshop, &parsed, &analysed, terminal)?;
+    interrupted()?;
+    if session.last_pass == 3 {
+        return Ok(());
+    }
+    let module = workshop.compile(&sources, terminal)?;
+    interrupted()?;
+    let command = run::command(settings, &session, &module, analysed.program.reads_stdin);
+    if session.last_pass == 4 {
+        return run::emit(settings, &command, terminal);
+    }
+    run::run(&workshop, &command, terminal)
+}
+
+/// Ends the run if a signal asked for it (main.cxx: `assert_no_interrupts`).
+fn interrupted() -> Result<(), Stop> {
+    if children::interrupted() { Err(Stop::Interrupted) } else { Ok(()) }
+}
+
+/// Makes the temporary directory, or takes the one of `--tmpdir`.
+fn scratch(settings: &Settings, terminal: &mut Terminal) -> Result<Scratch, Stop> {
+    let parent = &settings.paths.temporary;
+    let made = match &settings.low.tmpdir {
+        Some(directory) => Scratch::existing(directory),
+        None => Scratch::create(parent, settings.low.keep),
+    };
+    made.map_err(|error| {
+        let place = settings.low.tmpdir.as_ref().unwrap_or(parent).display();
+        terminal.line(&format!("ERROR: cannot create temporary directory in (\"{place}\"): {error}"));
+        Stop::Failed
+    })
 }
 
 /// The words of the command line, those of the resource file first (main.cxx).

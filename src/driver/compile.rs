@@ -2,6 +2,7 @@
 
 use super::Stop;
 use super::cache::Cache;
+use super::clock::Stopwatch;
 use super::ground::Runtime;
 use crate::session::Settings;
 use crate::terminal::Terminal;
@@ -16,7 +17,7 @@ use runtime_shim::repairs::{self, Situation};
 use runtime_shim::stapconf::{KernelFlags, Plan, Stapconf, flag_query};
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// C text to build: units in link order, and what they include.
 #[derive(Debug, Clone, Default)]
@@ -54,12 +55,75 @@ pub struct Workshop<'a> {
     pub cache: Option<Cache>,
 }
 
-impl Workshop<'_> {
+impl<'a> Workshop<'a> {
+    /// Puts everything in its place.
+    pub fn new(
+        settings: &'a Settings,
+        session: &'a Session,
+        kernel: &'a KernelTree,
+        runtime: &'a Runtime,
+        scratch: &'a Scratch,
+    ) -> Self {
+        let cache = settings.paths.cache.as_deref().map(Cache::new);
+        Workshop { settings, session, kernel, runtime, scratch, cache }
+    }
+
+    /// Runs the pass and prints what it prints. The path is what pass 5 loads, and what `-p4` and `--emit-staprun`
+    /// leave behind: in the temporary directory, the cache or the current directory.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] after the messages were printed, [`Stop::Interrupted`].
+    pub fn compile(&self, sources: &Sources, terminal: &mut Terminal) -> Result<PathBuf, Stop> {
+        let watch = Stopwatch::start();
+        let verbosity = self.session.verbosity[3];
+        terminal.renderer.filter.verbosity = verbosity;
+        let built = self.build(sources, terminal);
+        let file = format!("{}.ko", self.session.module_name);
+        if verbosity > 0 {
+            match &built {
+                Ok(module) if module.cached => {
+                    terminal.line(&format!("Pass 4: using cached {}", module.path.display()));
+                }
+                _ => terminal.line(&format!("Pass 4: compiled C into \"{file}\" {}", watch.text())),
+            }
+        }
+        let module = built.inspect_err(|stop| {
+            if *stop == Stop::Failed {
+                terminal.line("Pass 4: compilation failed.  [man error::pass4]");
+            }
+        })?;
+        let last = self.session.last_pass == 4;
+        let mut path = module.path;
+        if self.settings.low.module_name.is_some() || (last && !module.stored) {
+            let kept = std::env::current_dir().unwrap_or_default().join(&file);
+            fs::copy(&path, &kept).map_err(|error| {
+                terminal.line(&format!("ERROR: cannot write \"{}\": {error}", kept.display()));
+                Stop::Failed
+            })?;
+            if last {
+                path = kept;
+            }
+        }
+        if last {
+            let shown = if module.stored { path.display().to_string() } else { file };
+            terminal.out(format!("{shown}\n").as_bytes());
+        } else if module.stored {
+            path = self.own_copy(&path, &file);
+        }
+        Ok(path)
+    }
+
+    /// The cache may be cleaned by others before staprun has read the module.
+    fn own_copy(&self, stored: &Path, file: &str) -> PathBuf {
+        let copy = self.scratch.path().join(file);
+        if copy.exists() || fs::copy(stored, &copy).is_ok() { copy } else { stored.to_path_buf() }
+    }
+
     /// Builds the module, or finds it in the cache.
     ///
     /// # Errors
     /// [`Stop::Failed`] after the message was printed, [`Stop::Interrupted`].
-    pub fn build(&self, sources: &Sources, terminal: &mut Terminal) -> Result<Module, Stop> {
+    fn build(&self, sources: &Sources, terminal: &mut Terminal) -> Result<Module, Stop> {
         let verbosity = self.session.verbosity[3];
         let conf = self.stapconf(terminal)?;
         let situation = self.situation(&conf);
@@ -116,7 +180,7 @@ impl Workshop<'_> {
     }
 
     /// What the repairs decide from.
-    pub fn situation<'b>(&'b self, conf: &'b Stapconf) -> Situation<'b> {
+    fn situation<'b>(&'b self, conf: &'b Stapconf) -> Situation<'b> {
         Situation { rt: &self.runtime.text, profile: &self.runtime.profile, kernel: self.kernel, conf }
     }
 
@@ -124,7 +188,7 @@ impl Workshop<'_> {
     ///
     /// # Errors
     /// As [`Workshop::build`].
-    pub fn stapconf(&self, terminal: &mut Terminal) -> Result<Stapconf, Stop> {
+    fn stapconf(&self, terminal: &mut Terminal) -> Result<Stapconf, Stop> {
         let key = self.stapconf_key();
         let poison = self.settings.low.poison_cache;
         let cached = self.cache.as_ref().filter(|_| !poison).and_then(|cache| cache.stapconf(&key));

@@ -66,6 +66,18 @@ impl Ground {
         Ok(Ground { kernel, runtime })
     }
 
+    /// The runtime, for the passes that need one.
+    ///
+    /// # Errors
+    /// If there is none; the reason is printed.
+    pub fn runtime(&self, terminal: &Terminal) -> Result<&Runtime, Stop> {
+        self.runtime.as_ref().map_err(|reason| {
+            terminal.line(&format!("ERROR: {reason}"));
+            terminal.line("Pass 3: translation failed.  [man error::pass3]");
+            Stop::Failed
+        })
+    }
+
     /// Level of the runtime, or the newest known without one.
     pub fn level(&self) -> Level {
         self.runtime.as_ref().map_or(NEWEST, |runtime| runtime.profile.level)

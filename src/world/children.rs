@@ -7,6 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 use runtime_shim::command::{Command, Outcome};
+use runtime_shim::staprun::End;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGXCPU, SIGXFSZ};
 use std::collections::BTreeSet;
 use std::io;
@@ -75,8 +76,8 @@ pub enum Output {
 /// How a program ended, with its output if that was captured.
 #[derive(Debug)]
 pub struct Ended {
-    /// Exit status, or 128 plus the signal's number (staputil.cxx: `stap_waitpid`).
-    pub status: i32,
+    /// Status or signal.
+    pub end: End,
     /// What it wrote.
     pub outcome: Outcome,
 }
@@ -126,7 +127,7 @@ fn reap(mut child: std::process::Child, pid: i32) -> io::Result<Ended> {
     {}
     running().remove(&pid);
     let status = child.wait()?;
-    Ok(Ended { status: code(status), outcome: Outcome { success: status.success(), ..Outcome::default() } })
+    Ok(Ended { end: end(status), outcome: Outcome { success: status.success(), ..Outcome::default() } })
 }
 
 fn collect(mut child: std::process::Child, pid: i32) -> io::Result<Ended> {
@@ -150,8 +151,11 @@ fn text(stream: Option<impl io::Read>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn code(status: ExitStatus) -> i32 {
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+fn end(status: ExitStatus) -> End {
+    match status.code() {
+        Some(code) => End::Status(code),
+        None => End::Signal(status.signal().unwrap_or(0)),
+    }
 }
 
 #[cfg(test)]
@@ -165,14 +169,14 @@ mod tests {
     #[test]
     fn output_and_status_are_kept() {
         let ended = run(&shell("echo out; echo err >&2; exit 3"), Output::Capture).unwrap();
-        assert_eq!(ended.status, 3);
+        assert_eq!(ended.end, End::Status(3));
         assert!(!ended.outcome.success);
         assert_eq!((ended.outcome.stdout.as_str(), ended.outcome.stderr.as_str()), ("out\n", "err\n"));
     }
 
     #[test]
-    fn a_signal_is_128_and_its_number() {
-        assert_eq!(run(&shell("kill -9 $$"), Output::Capture).unwrap().status, 137);
+    fn a_signal_is_told_apart_from_a_status() {
+        assert_eq!(run(&shell("kill -9 $$"), Output::Capture).unwrap().end, End::Signal(9));
     }
 
     #[test]
