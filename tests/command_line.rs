@@ -43,7 +43,10 @@ fn refused_values_and_combinations() {
         (&[], "A script must be specified."),
         (&["-l", "x", "-p2"], "Cannot specify -p with -l/-L/--dump-* switches."),
         (&["-e", "x", "-c", "a", "-x", "2"], "You can't specify -c and -x together."),
-        (&["-D", "1"], "ERROR: Safety pattern mismatch for -D parameter ('1' vs. '^[a-z_][a-z_0-9]*(=-?[a-z_0-9]+)?$') rc=1"),
+        (
+            &["-D", "1"],
+            "ERROR: Safety pattern mismatch for -D parameter ('1' vs. '^[a-z_][a-z_0-9]*(=-?[a-z_0-9]+)?$') rc=1",
+        ),
         (&["--remote=x", "-e", ""], "ERROR: --remote is not supported by this version of systemtap"),
         (&["--bpf"], "ERROR: --runtime=bpf unavailable; this build lacks BPF feature"),
     ];

@@ -14,9 +14,9 @@ mod refused;
 mod script;
 mod target;
 
-pub use low::{LowArgs, Special};
+pub use low::LowArgs;
 pub use parser::parse;
-pub use rc::{RcError, split as split_rc};
+pub use rc::split as split_rc;
 
 use std::ffi::OsStr;
 
@@ -208,7 +208,7 @@ mod tests {
         let (mut shorts, mut longs) = (BTreeSet::new(), BTreeSet::new());
         for flag in flags() {
             assert!(flag.short.is_some() || flag.long.is_some());
-            for short in flag.short {
+            if let Some(short) = flag.short {
                 assert!(shorts.insert(short), "-{short} twice");
             }
             for long in flag.long.into_iter().chain(flag.alias) {

@@ -56,7 +56,8 @@ pub const FLAGS: &[Flag] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Special, parse};
+    use super::super::low::Special;
+    use super::super::parse;
 
     #[test]
     fn forms_of_diagnostics() {

@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 /// first word that is none.
 ///
 /// # Errors
-/// The first objection. Options up to it have been read; a [`Special`](super::Special) ends the reading at once.
+/// The first objection. Options up to it have been read; a [`Special`](super::low::Special) ends the reading at once.
 pub fn parse(words: &[OsString], posix: bool) -> Result<LowArgs, ArgError> {
     let program = words.first().map_or_else(|| "rstap".into(), |word| word.to_string_lossy().into_owned());
     let mut reader = Reader { program, rest: words.get(1..).unwrap_or(&[]).iter(), low: LowArgs::default() };
@@ -134,7 +134,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Special;
+    use super::super::low::Special;
     use super::*;
     use frontend::session::Mode;
 

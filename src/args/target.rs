@@ -1,6 +1,6 @@
 //! Options that say for which kernel, runtime and process.
 
-use super::{ArgError, Category, Flag, Takes, letters_and, number, pair, safe, text, word_and};
+use super::{ArgError, Category, Flag, Takes, number, pair, safe, text, word_and};
 
 const BASE: Flag = Flag { category: Category::Target, ..Flag::EMPTY };
 
@@ -204,11 +204,6 @@ pub const FLAGS: &[Flag] = &[
 
 fn no_backend(mode: &str, feature: &str) -> ArgError {
     ArgError::Invalid(format!("ERROR: --runtime={mode} unavailable; this build lacks {feature} feature"))
-}
-
-/// A release as upstream lets a compile server's client name it: no paths.
-pub fn is_plain_release(release: &str) -> bool {
-    !release.is_empty() && release.chars().all(|c| letters_and("_.+-").has(c) || c.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -6,11 +6,14 @@ use super::clock::Stopwatch;
 use super::ground::Runtime;
 use crate::session::Settings;
 use crate::terminal::Terminal;
+use crate::world::OsWorld;
 use crate::world::children::{self, Output};
 use crate::world::scratch::Scratch;
 use frontend::session::Session;
 use rayon::prelude::*;
+use runtime_shim::cache::{self, Key};
 use runtime_shim::command::{Command, FileToWrite, Outcome};
+use runtime_shim::files::Files;
 use runtime_shim::kbuild::{BuildFailure, Cause, ModuleBuild, Noise, diagnose};
 use runtime_shim::kernel::KernelTree;
 use runtime_shim::repairs::{self, Situation};
@@ -153,7 +156,7 @@ impl<'a> Workshop<'a> {
         let plan = build
             .plan(self.kernel, &self.runtime.text, &conf, &remedies)
             .map_err(|error| fail(terminal, error.to_string()))?;
-        let key = self.module_key(&plan.files, &plan.command);
+        let key = cache::module_key(&self.stapconf_key(), &build, &remedies).digest;
         let keeps_build = low.keep || low.debug || low.module_name.is_some();
         let cache = self.cache.as_ref().filter(|_| !keeps_build);
         if let Some(path) = cache.filter(|_| !low.poison_cache).and_then(|c| c.module(&key, &build.name)) {
@@ -189,7 +192,7 @@ impl<'a> Workshop<'a> {
     /// # Errors
     /// As [`Workshop::build`].
     fn stapconf(&self, terminal: &mut Terminal) -> Result<Stapconf, Stop> {
-        let key = self.stapconf_key();
+        let key = self.stapconf_key().digest;
         let poison = self.settings.low.poison_cache;
         let cached = self.cache.as_ref().filter(|_| !poison).and_then(|cache| cache.stapconf(&key));
         if let Some(header) = cached {
@@ -258,58 +261,16 @@ impl<'a> Workshop<'a> {
         BuildFailure { cause, errors: Vec::new(), release: self.kernel.release.clone() }.to_string()
     }
 
-    /// Hash of what the feature tests' answers depend on.
-    fn stapconf_key(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        self.hash_tools(&mut hasher);
-        hasher.finalize().to_hex()[..32].to_owned()
-    }
-
-    /// Hash of what a module depends on: the texts, the command and the tools.
-    fn module_key(&self, files: &[FileToWrite], command: &Command) -> String {
-        let mut hasher = blake3::Hasher::new();
-        self.hash_tools(&mut hasher);
-        // The temporary directory has another name in each run.
-        let directory = self.scratch.path().display().to_string();
-        let mut add = |text: &str| {
-            hasher.update(text.replace(&directory, "DIR").as_bytes());
-            hasher.update(&[0]);
-        };
-        for file in files {
-            add(&file.path.display().to_string());
-            add(&file.text);
-        }
-        command.argv.iter().for_each(|word| add(word));
-        hasher.finalize().to_hex()[..32].to_owned()
-    }
-
-    /// The version of rstap, the runtime, the kernel's tree and every compiler that may be the kernel's.
-    fn hash_tools(&self, hasher: &mut blake3::Hasher) {
-        let mut add = |text: &str| {
-            hasher.update(text.as_bytes());
-            hasher.update(&[0]);
-        };
-        add(env!("CARGO_PKG_VERSION"));
-        add(&self.runtime.text.dir().display().to_string());
-        add(&self.runtime.text.digest());
-        add(&self.kernel.release);
-        add(&self.kernel.arch);
-        let stamp = |path: PathBuf| {
-            let stat = frontend::world::World::stat(&crate::world::OsWorld, &path)?;
-            Some(format!("{} {} {}", path.display(), stat.size, stat.mtime_ns))
-        };
-        for name in
-            [".config", "Module.symvers", "include/generated/autoconf.h", "include/generated/utsrelease.h"]
-        {
-            add(&stamp(self.kernel.build.join(name)).unwrap_or_default());
-        }
-        add(&self.kernel.compiler.text);
-        let configured = self.kernel.compiler.text.split_whitespace().next().unwrap_or("gcc");
-        for directory in &self.settings.paths.search {
-            for name in ["gcc", "cc", "clang", "make", configured] {
-                stamp(directory.join(name)).iter().for_each(|text| add(text));
-            }
-        }
+    /// Key of the feature tests' answers.
+    fn stapconf_key(&self) -> Key {
+        // The first word names the compiler: `x86_64-linux-gnu-gcc-14 (Debian ...) 14.2.0`.
+        let name = self.kernel.compiler.text.split_whitespace().next().unwrap_or("gcc");
+        let found = self.settings.paths.search.iter().map(|directory| directory.join(name));
+        let found = found.into_iter().find(|path| path.exists()).unwrap_or_else(|| PathBuf::from(name));
+        let stat = Files::stat(&OsWorld, &found);
+        let path = found.display().to_string();
+        let words = &self.settings.low.kbuild_words;
+        cache::stapconf_key(&OsWorld, self.kernel, &self.runtime.text, (&path, stat), words)
     }
 }
 
