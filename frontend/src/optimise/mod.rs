@@ -7,6 +7,7 @@ mod display;
 mod duplicates;
 pub mod effects;
 mod fold;
+mod merge;
 mod rewrite;
 mod stable;
 mod statements;
@@ -97,7 +98,9 @@ pub fn before_types(
             break;
         }
         let settled = !round.changed;
-        let folded = fold::fold(session, program, settled, &mut round.warnings);
+        let mut warnings = Diagnostics::new();
+        let folded = fold::fold(session, program, settled, &mut warnings);
+        warnings.into_iter().for_each(|warning| round.warn(warning));
         round.changed |= folded;
         if !session.unoptimized {
             control::unreachable_statements(&mut round, program);
@@ -108,7 +111,14 @@ pub fn before_types(
             break;
         }
     }
+    if diagnostics.has_errors() {
+        return (table, diagnostics);
+    }
+    // Upstream merges first, and with an empty first handler the other handlers are lost.
     drop_empty_probes(session, sources, program, &mut table, &empty, &mut diagnostics);
+    if !session.unoptimized {
+        merge::merge_probes(program, &mut table);
+    }
     (table, diagnostics)
 }
 

@@ -4,9 +4,11 @@
 //! `infer` runs in two stages, as upstream does: an early one before each round of constant folding, which only
 //! reports contradictions, and the final one, which also reports what is still unknown.
 
+mod check;
 mod infer;
 mod statistics;
 
+pub use check::check;
 pub use infer::{early, infer};
 pub use statistics::statistics;
 

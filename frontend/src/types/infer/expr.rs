@@ -49,9 +49,10 @@ impl<'a> Inference<'a> {
                 | BinaryOp::Equal
                 | BinaryOp::NotEqual => {
                     self.number_wanted(token);
+                    let mismatches = self.mismatches;
                     self.want(self.node_type(right), left)?;
                     self.want(self.node_type(left), right)?;
-                    self.sides(token, left, right);
+                    self.sides(token, left, right, mismatches);
                     self.settle_once(node, Type::Long);
                 }
                 _ => self.numeric(expr, left, right)?,
@@ -163,9 +164,11 @@ impl<'a> Inference<'a> {
         }
     }
 
-    fn sides(&mut self, token: &Token, left: &Expr<Bound>, right: &Expr<Bound>) {
+    /// Compares the types of two operands, unless visiting them (since `mismatches` were counted) has shown already
+    /// what is wrong.
+    fn sides(&mut self, token: &Token, left: &Expr<Bound>, right: &Expr<Bound>, mismatches: usize) {
         let (left, right) = (self.node_type(left), self.node_type(right));
-        if left != Type::Unknown && right != Type::Unknown && left != right {
+        if left != Type::Unknown && right != Type::Unknown && left != right && self.mismatches == mismatches {
             self.mismatch_sides(token, left, right);
         }
     }
@@ -179,9 +182,10 @@ impl<'a> Inference<'a> {
     ) -> Result<(), Thrown> {
         let token = &expr.origin.0;
         self.number_wanted(token);
+        let mismatches = self.mismatches;
         self.want(Type::Long, left)?;
         self.want(Type::Long, right)?;
-        self.sides(token, left, right);
+        self.sides(token, left, right, mismatches);
         self.settle_once(Node::of(expr), Type::Long);
         Ok(())
     }
@@ -262,6 +266,7 @@ impl<'a> Inference<'a> {
                 if wanted == Type::Unknown {
                     wanted = self.node(node);
                 }
+                let mismatches = self.mismatches;
                 self.want(known_or(wanted, self.node_type(value)), target)?;
                 self.want(known_or(wanted, self.node_type(target)), value)?;
                 if wanted != Type::Unknown && self.node(node) == Type::Unknown {
@@ -271,7 +276,7 @@ impl<'a> Inference<'a> {
                 if wanted == Type::Unknown && left != Type::Unknown {
                     self.settle(node, left);
                 }
-                self.sides(token, target, value);
+                self.sides(token, target, value, mismatches);
                 Ok(())
             }
         }
@@ -448,8 +453,9 @@ impl<'a> Inference<'a> {
             }
         }
         if unknown_args {
+            // The arguments were reported.
             self.nodes.remove(&node);
-            self.unknown(token);
+            self.unresolved += 1;
         } else {
             self.settle_once(node, if print.to_string { Type::String } else { Type::Long });
         }

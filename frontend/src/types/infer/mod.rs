@@ -24,7 +24,7 @@ pub fn early(program: &Program, table: &mut TypeTable) -> Diagnostics {
     if let Err(error) = inference.run_early() {
         inference.report(*error);
     }
-    inference.diagnostics
+    inference.into_diagnostics()
 }
 
 /// Infers the types of a program whose constants are folded (elaborate.cxx: `semantic_pass_types`).
@@ -37,7 +37,7 @@ pub fn infer(program: &Program, known: TypeTable) -> (TypeTable, Diagnostics) {
     if let Err(error) = inference.run_final() {
         inference.report(*error);
     }
-    let diagnostics = inference.diagnostics;
+    let diagnostics = inference.into_diagnostics();
     (table, diagnostics)
 }
 
@@ -105,8 +105,13 @@ struct Inference<'a> {
     owner: Owner,
     /// Unless it is a probe's: the function at hand.
     function: Option<FunctionId>,
-    diagnostics: Diagnostics,
-    reported: HashSet<(&'static str, String, Option<Pos>)>,
+    reports: Vec<Diagnostic>,
+    /// Which report stands for a place.
+    places: HashMap<(Pos, Pos), usize>,
+    /// Declarations that were reported as unknown.
+    unknowns: HashSet<Decl>,
+    /// How many contradictions were met, reported or not.
+    mismatches: usize,
 }
 
 impl<'a> Inference<'a> {
@@ -123,8 +128,10 @@ impl<'a> Inference<'a> {
             asserting: false,
             owner: Owner::Probe(ProbeId(0)),
             function: None,
-            diagnostics: Diagnostics::new(),
-            reported: HashSet::new(),
+            reports: Vec::new(),
+            places: HashMap::new(),
+            unknowns: HashSet::new(),
+            mismatches: 0,
         }
     }
 
@@ -164,7 +171,7 @@ impl<'a> Inference<'a> {
             }
             for (index, global) in self.program.globals.iter().enumerate() {
                 if self.table.globals[index].value == Type::Unknown {
-                    self.unknown(&global.origin.0);
+                    self.unknown_decl(&global.origin.0, Decl::Global(GlobalId(index as u32)));
                 }
                 if global.arity.unwrap_or(0) == 0 && global.wrap {
                     let message = "wrapping not supported for scalars";
@@ -220,7 +227,10 @@ impl<'a> Inference<'a> {
         };
         for (index, local) in locals.iter().enumerate().skip(skip) {
             match self.table.local(owner, LocalId(index as u32)) {
-                Type::Unknown => self.unknown(&local.origin.0),
+                Type::Unknown => {
+                    let decl = Decl::Local(owner, LocalId(index as u32));
+                    self.unknown_decl(&local.origin.0, decl);
+                }
                 Type::Stats => {
                     self.unresolved += 1;
                     if self.asserting {
@@ -317,7 +327,7 @@ impl<'a> Inference<'a> {
                 self.learned(decl, None, token);
             } else {
                 if !accept_unknown {
-                    self.unknown(token);
+                    self.unknown_decl(token, decl);
                 }
                 return;
             }

@@ -1,19 +1,45 @@
 //! Type errors in upstream's words, each raised once.
 
 use super::{Decl, Inference, Owner};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::LocalId;
 use crate::source::{Token, TokenKind};
 use crate::types::Type;
+use std::collections::hash_map::Entry;
 
 impl<'a> Inference<'a> {
-    /// Keeps a diagnostic unless the same one was raised in an earlier round.
+    /// Keeps a diagnostic unless its place has one already: later rounds meet the same problem again, and one
+    /// contradiction is seen from several sides. What a later one knows of the other place is added to the first.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        let key =
-            (diagnostic.site, diagnostic.message.clone(), diagnostic.token.as_ref().map(|token| token.pos));
-        if self.reported.insert(key) {
-            self.diagnostics.push(diagnostic);
+        if let Some(token) = &diagnostic.token {
+            match self.places.entry((token.pos, token.outermost().pos)) {
+                Entry::Occupied(entry) => {
+                    if let Some(kept) = self.reports.get_mut(*entry.get()) {
+                        kept.cause = kept.cause.take().or(diagnostic.cause);
+                    }
+                    return;
+                }
+                Entry::Vacant(entry) => {
+                    entry.insert(self.reports.len());
+                }
+            }
         }
+        self.reports.push(diagnostic);
+    }
+
+    pub(super) fn into_diagnostics(self) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        self.reports.into_iter().for_each(|report| diagnostics.push(report));
+        diagnostics
+    }
+
+    /// A declaration's type is unknown; an error in the last round, once for each declaration.
+    pub(super) fn unknown_decl(&mut self, token: &Token, decl: Decl) {
+        if self.asserting && !self.unknowns.insert(decl) {
+            self.unresolved += 1;
+            return;
+        }
+        self.unknown(token);
     }
 
     /// A type is unknown; an error in the last round.
@@ -43,6 +69,7 @@ impl<'a> Inference<'a> {
     /// Two sides of an operator differ.
     pub(super) fn mismatch_sides(&mut self, token: &Token, left: Type, right: Type) {
         self.unresolved += 1;
+        self.mismatches += 1;
         let message = format!("type mismatch: left and right sides don't agree ({left} vs {right})");
         self.report(Diagnostic::semantic("types.mismatch-sides", message).at(token));
     }
@@ -50,6 +77,7 @@ impl<'a> Inference<'a> {
     /// The place wants one type, the expression has another.
     pub(super) fn mismatch(&mut self, token: &Token, expected: Type, found: Type) {
         self.unresolved += 1;
+        self.mismatches += 1;
         let mut message = format!("type mismatch: expected {expected}");
         if found != Type::Unknown {
             message += &format!(" but found {found}");
@@ -61,6 +89,7 @@ impl<'a> Inference<'a> {
     /// gave the declaration its type is chained, if it was found in this stage.
     pub(super) fn mismatch_decl(&mut self, token: &Token, found: Type, decl: Decl, index: Option<usize>) {
         self.unresolved += 1;
+        self.mismatches += 1;
         let index = index.or_else(|| self.parameter_index(decl));
         let declared = match (decl, index) {
             (Decl::Global(id), Some(key)) => self.table.global(id).keys.get(key).copied().unwrap_or_default(),
