@@ -3,19 +3,59 @@
 
 use super::effects::{Effects, Variable};
 use crate::diag::Diagnostic;
-use crate::hir::{Bound, Global, GlobalId, Local, LocalId, Probe, Program, VarRef};
+use crate::hir::{Body, Bound, Global, GlobalId, Lineage, Local, LocalId, Probe, Program, VarRef};
+use crate::resolve::derive::{DeriveContext, Family, Param};
 use crate::session::Session;
 use crate::source::{Expansion, ExpansionKind, SourceMap, Token};
+use crate::syntax::ast::{Component, ProbePoint};
 use crate::tree::{
     BinaryOp, Conversion, Expr, ExprKind, Flag, Foreach, FormatPart, Indexable, Key, Measure, Origin, Print,
     PrintLayout, SortColumn, SortDirection, StatOp, Stmt, StmtKind,
 };
 use crate::types::{GlobalType, Type, TypeTable};
+use crate::world::World;
 use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Makes the probe `end` with an empty body, for a token that the translator made up.
 pub type DeriveEnd<'a> = &'a dyn Fn(&Token) -> Result<Vec<Probe>, Box<Diagnostic>>;
+
+/// What a [`DeriveEnd`] does with the families of the session: asks the one that serves `end`.
+///
+/// # Errors
+/// Those of the family.
+pub fn end_probe(
+    session: &Session,
+    world: &dyn World,
+    families: &[&'static dyn Family],
+    token: &Token,
+) -> Result<Vec<Probe>, Box<Diagnostic>> {
+    let origin = Origin(token.clone());
+    let component = Component { origin: origin.clone(), functor: SmolStr::new_static("end"), arg: None };
+    let point =
+        ProbePoint { components: vec![component], optional: false, sufficient: false, condition: None };
+    let serves = |family: &&&'static dyn Family| {
+        family.patterns().iter().any(|pattern| pattern.components == [("end", Param::None)])
+    };
+    let Some(family) = families.iter().find(serves) else { return Ok(Vec::new()) };
+    let context = DeriveContext { session, world, origin: token, tapset_file: None };
+    let probes = family.derive(&context, &point)?.into_iter().map(|derived| Probe {
+        origin: origin.clone(),
+        point: derived.point,
+        derivation: vec![point.clone()],
+        lineage: Lineage { chain: SmolStr::new_static(" <- end"), ..Lineage::default() },
+        primary: false,
+        synthetic: true,
+        family: family.name(),
+        attachment: derived.attachment,
+        condition: None,
+        body: Body {
+            locals: Vec::new(),
+            root: Stmt { origin: origin.clone(), kind: StmtKind::Block(Vec::new()) },
+        },
+    });
+    Ok(probes.collect())
+}
 
 /// Adds the probes, in the order of the globals.
 ///

@@ -15,7 +15,7 @@ mod stores;
 mod unused;
 mod void;
 
-pub use display::DeriveEnd;
+pub use display::{DeriveEnd, end_probe};
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::Program;
@@ -116,7 +116,8 @@ pub fn before_types(
     }
     // Upstream merges first, and with an empty first handler the other handlers are lost.
     drop_empty_probes(session, sources, program, &mut table, &empty, &mut diagnostics);
-    if !session.unoptimized {
+    // A listing wants every probe, also where upstream's has only one of those at the same place.
+    if !session.unoptimized && !session.mode.is_dump() {
         merge::merge_probes(program, &mut table);
     }
     (table, diagnostics)
@@ -200,6 +201,7 @@ fn finish(
     table: &mut TypeTable,
     derive_end: DeriveEnd<'_>,
 ) -> Result<(), Box<Diagnostic>> {
+    types::no_statistics_in_c(program, table)?;
     display::add(session, sources, program, table, derive_end)?;
     if !session.unoptimized {
         duplicates::merge_functions(program, table);

@@ -10,6 +10,7 @@ mod statistics;
 
 pub use check::check;
 pub use infer::{early, infer};
+pub(crate) use statistics::no_statistics_in_c;
 pub use statistics::statistics;
 
 use crate::hir::{Bound, FunctionId, GlobalId, Local, LocalId, ProbeId, Program, VarRef};
@@ -102,7 +103,7 @@ impl TypeTable {
     /// What the declarations of a program say, before any inference: types of parameters, results and initialised
     /// globals; everything else unknown.
     pub fn declared(program: &Program) -> Self {
-        let locals = |list: &[Local]| list.iter().map(|local| Type::from(local.declared)).collect();
+        let locals = |list: &[Local]| list.iter().map(local_type).collect();
         TypeTable {
             globals: program
                 .globals
@@ -202,6 +203,14 @@ impl TypeTable {
             | ExprKind::Register { .. }
             | ExprKind::Deref { .. } => Type::Long,
         }
+    }
+}
+
+/// What is known of a local without inference. Entry code fills synthetic locals with numbers.
+fn local_type(local: &Local) -> Type {
+    match local.declared {
+        None if local.synthetic => Type::Long,
+        declared => Type::from(declared),
     }
 }
 

@@ -46,6 +46,26 @@ pub fn statistics(program: &Program, table: &mut TypeTable) -> Diagnostics {
     diagnostics
 }
 
+/// Embedded C cannot use statistics (staptree.cxx: `varuse_collecting_visitor::visit_embeddedcode`).
+///
+/// # Errors
+/// The first global that does.
+pub(crate) fn no_statistics_in_c(program: &Program, table: &TypeTable) -> Result<(), Box<Diagnostic>> {
+    let named_by_functions =
+        functions_by_name(program).into_iter().flat_map(|id| match &program.function(id).body {
+            FunctionBody::Embedded { globals, .. } => globals.iter().map(|(_, id, _)| *id).collect(),
+            FunctionBody::Script(_) => Vec::new(),
+        });
+    for id in named_by_functions {
+        if table.global(id).value == Type::Stats {
+            let message = "Aggregates not available in embedded-C";
+            let token = &program.global(id).origin.0;
+            return Err(Box::new(Diagnostic::semantic("statistics.embedded", message).at(token)));
+        }
+    }
+    Ok(())
+}
+
 type Thrown = Box<Diagnostic>;
 
 /// Bodies in upstream's order.
