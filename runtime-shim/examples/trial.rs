@@ -3,7 +3,7 @@
 //! For developers of repairs. The driver in `src/` is the real user; this shows the call sequence in one place.
 //!
 //! ```text
-//! trial [--root DIR] [--via "CMD ARG..."] [--strict] profile | stapconf | repairs | build OUT SOURCE_DIR...
+//! trial [--root DIR] [--via "CMD ARG..."] [--strict] [--guru] profile | stapconf | repairs | build OUT SOURCE_DIR...
 //! ```
 //!
 //! `--root` is where all paths are looked up, `--via` the words before each command that is run (to enter that
@@ -126,13 +126,14 @@ impl Runner {
 
 fn main() -> Result<()> {
     let mut root = PathBuf::from("/");
-    let (mut via, mut strict, mut words) = (Vec::new(), false, Vec::new());
+    let (mut via, mut strict, mut guru, mut words) = (Vec::new(), false, false, Vec::new());
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--root" => root = PathBuf::from(args.next().ok_or("--root DIR")?),
             "--via" => via = args.next().ok_or("--via CMD")?.split_whitespace().map(str::to_owned).collect(),
             "--strict" => strict = true,
+            "--guru" => guru = true,
             _ => words.push(arg),
         }
     }
@@ -200,7 +201,7 @@ fn main() -> Result<()> {
         let mut build = ModuleBuild {
             name: format!("st_{name}"),
             dir: dir.clone(),
-            guru: true,
+            guru,
             strict,
             jobs: 2,
             ..ModuleBuild::default()
@@ -228,7 +229,7 @@ fn main() -> Result<()> {
         let warnings = log.lines().filter(|line| line.contains("warning: ") || line.contains("WARNING: "));
         warnings.take(6).for_each(|line| println!("  {line}"));
         if !outcome.success {
-            println!("{}", diagnose(&kernel, &log));
+            println!("{}", diagnose(&kernel, &rt, &log));
         }
     }
     Ok(())

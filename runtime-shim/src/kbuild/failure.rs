@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::kernel::KernelTree;
+use crate::text::RuntimeText;
 
 /// Why kbuild failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,9 @@ pub enum Cause {
     UndefinedSymbol(String),
     /// No room for the build.
     DiskFull,
-    /// The compiler rejected the C.
+    /// The compiler rejected the runtime's own text: this kernel needs a repair that is not known yet.
+    Runtime(String),
+    /// The compiler rejected the generated C.
     Compile,
     /// Anything else.
     Other,
@@ -45,7 +48,7 @@ impl fmt::Display for BuildFailure {
                     f,
                     "the compiler \"{name}\", which kernel {release} was built with, is not installed"
                 )?;
-                write!(f, "\nInstall the package {name}.")
+                write!(f, "\nInstall it (on Debian the package of that name, without the machine's prefix).")
             }
             Cause::NoProgram(name) => {
                 write!(
@@ -71,6 +74,13 @@ impl fmt::Display for BuildFailure {
             Cause::DiskFull => {
                 write!(f, "no space left for the build\nFree some, or name another directory with --tmpdir.")
             }
+            Cause::Runtime(dir) => {
+                write!(f, "the SystemTap runtime in \"{dir}\" does not compile for kernel {release}")?;
+                for line in &self.errors {
+                    write!(f, "\n{line}")?;
+                }
+                f.write_str("\nNo known repair helps: install a newer SystemTap, or boot an older kernel.")
+            }
             Cause::Compile => {
                 f.write_str("the generated C does not compile")?;
                 for line in &self.errors {
@@ -89,11 +99,24 @@ impl fmt::Display for BuildFailure {
     }
 }
 
+impl BuildFailure {
+    /// The failure when the compiler of a [`crate::stapconf::CompileTest`] cannot be started at all.
+    pub fn no_compiler(kernel: &KernelTree, program: &str) -> Self {
+        let cause = Cause::NoCompiler(program.to_owned());
+        Self { cause, errors: Vec::new(), release: kernel.release.clone() }
+    }
+}
+
 /// Reads the log (standard output and error, in any order) of a build that ended with a failure.
-pub fn diagnose(kernel: &KernelTree, log: &str) -> BuildFailure {
+pub fn diagnose(kernel: &KernelTree, rt: &RuntimeText, log: &str) -> BuildFailure {
     let lines = || log.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let cause = lines().find_map(cause_of).unwrap_or_else(|| {
-        if lines().any(|line| line.contains(": error: ")) { Cause::Compile } else { Cause::Other }
+        let runtime = rt.dir().display().to_string();
+        match lines().find(|line| line.contains(": error: ")) {
+            Some(line) if line.starts_with(&runtime) => Cause::Runtime(runtime),
+            Some(_) => Cause::Compile,
+            None => Cause::Other,
+        }
     });
     let tells = |line: &&str| {
         [": error: ", ": fatal error: ", "ERROR: ", "error:", "*** ", "undefined reference"]
@@ -153,9 +176,13 @@ mod tests {
     use super::*;
     use crate::kernel::tests::{location, tree};
 
-    fn cause(log: &str) -> Cause {
+    fn failure(log: &str) -> BuildFailure {
         let kernel = KernelTree::read(&tree("6.1.0", 393472, "", &[]), &location()).unwrap();
-        diagnose(&kernel, log).cause
+        diagnose(&kernel, &RuntimeText::from_pairs("/rt", &[]), log)
+    }
+
+    fn cause(log: &str) -> Cause {
+        failure(log).cause
     }
 
     #[test]
@@ -181,14 +208,17 @@ mod tests {
             Cause::HeadersIncomplete(_)
         ));
         assert_eq!(cause("/t/m_src.c:3:1: error: 'x' undeclared\nmake: *** [m.o] Error 1\n"), Cause::Compile);
+        assert_eq!(
+            cause("In file included from /t/m_src.c:9:\n/rt/linux/x.c:3:1: error: 'x' undeclared\n"),
+            Cause::Runtime("/rt".to_owned())
+        );
         assert_eq!(cause("fatal: write: No space left on device\n"), Cause::DiskFull);
         assert_eq!(cause("something odd\n"), Cause::Other);
     }
 
     #[test]
     fn the_first_errors_are_shown() {
-        let kernel = KernelTree::read(&tree("6.1.0", 393472, "", &[]), &location()).unwrap();
-        let text = diagnose(&kernel, "CC x.o\n/t/m_src.c:3:1: error: bad\n").to_string();
+        let text = failure("CC x.o\n/t/m_src.c:3:1: error: bad\n").to_string();
         assert!(text.starts_with("the generated C does not compile\n/t/m_src.c:3:1: error: bad\n"), "{text}");
     }
 }
