@@ -1,0 +1,65 @@
+//! Parses files and reports errors: `parse [-g] [-t] [-a ARG] FILE.stpm... FILE.stp...`; `-t` says all are tapset files.
+//! The `.stpm` files must come first.
+
+use frontend::session::Session;
+use frontend::source::{FileKind, SourceFile, SourceMap};
+use frontend::syntax::{LibraryMacros, parse, parse_macros};
+use std::time::Instant;
+
+fn main() {
+    let mut session = Session::for_tests();
+    let (mut kind, mut files, mut dump) = (FileKind::User, Vec::new(), false);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "-g" => session.guru = true,
+            "-p" => dump = true,
+            "-t" => kind = FileKind::Tapset,
+            "-a" => session.arguments.extend(arguments.next()),
+            "-r" => session.kernel.release = arguments.next().unwrap_or_default(),
+            _ => files.push(argument),
+        }
+    }
+    let mut map = SourceMap::new();
+    let mut macros = LibraryMacros::new();
+    let (mut errors, mut bytes) = (0, 0);
+    let start = Instant::now();
+    for name in files {
+        let Ok(text) = std::fs::read(&name) else {
+            eprintln!("cannot read {name}");
+            continue;
+        };
+        bytes += text.len();
+        let is_macros = name.ends_with(".stpm");
+        let kind = if is_macros { FileKind::TapsetMacros } else { kind };
+        let id = map.add(SourceFile::new(name.as_str(), kind, &text));
+        let diagnostics = if is_macros {
+            parse_macros(&session, id, map.file(id), &mut macros)
+        } else {
+            let parse = parse(&session, id, map.file(id), &macros);
+            if dump {
+                println!("{:#?}", parse.script);
+            }
+            parse.diagnostics
+        };
+        for diagnostic in diagnostics.iter() {
+            errors += 1;
+            let place = diagnostic
+                .token
+                .as_ref()
+                .map(|token| format!("{:?} '{}' {}", token.kind, token.text, map.describe(token.pos)));
+            println!(
+                "{name}: {} [{}] {:?} {}",
+                diagnostic.message,
+                diagnostic.site,
+                diagnostic.tag,
+                place.unwrap_or_default()
+            );
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    eprintln!(
+        "{errors} diagnostics, {bytes} bytes, {seconds:.3} s, {:.1} MB/s",
+        bytes as f64 / seconds / 1e6
+    );
+}
