@@ -1,0 +1,54 @@
+//! What a file defines, as far as others can see it.
+
+use frontend::resolve::derive::Param;
+use frontend::syntax::ast::Script;
+use frontend::tree::Literal;
+use smol_str::SmolStr;
+
+/// Names that a file defines for other files, in source order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// True if the file has errors: then it defines nothing.
+    pub broken: bool,
+    /// True if what the file defines may depend on the script's arguments, so that it cannot be kept for other runs.
+    pub volatile: bool,
+    /// Functions that are not private; one entry for each name.
+    pub functions: Vec<SmolStr>,
+    /// Globals that are not private.
+    pub globals: Vec<SmolStr>,
+    /// Components of each name of each alias, with the index of the alias.
+    pub aliases: Vec<(usize, Vec<(SmolStr, Param)>)>,
+}
+
+impl Summary {
+    /// What a script defines.
+    pub fn of(script: &Script) -> Self {
+        let mut functions: Vec<SmolStr> = Vec::new();
+        for function in script.functions.iter().filter(|function| !function.private) {
+            if !functions.contains(&function.name) {
+                functions.push(function.name.clone());
+            }
+        }
+        let globals = script
+            .globals
+            .iter()
+            .filter(|global| !global.private)
+            .map(|global| global.name.clone())
+            .collect();
+        let mut aliases = Vec::new();
+        for (index, alias) in script.aliases.iter().enumerate() {
+            for name in &alias.names {
+                let components = name.components.iter().map(|component| {
+                    let param = match &component.arg {
+                        None => Param::None,
+                        Some(Literal::String(_)) => Param::String,
+                        Some(Literal::Number(_) | Literal::Address(_)) => Param::Number,
+                    };
+                    (component.functor.clone(), param)
+                });
+                aliases.push((index, components.collect()));
+            }
+        }
+        Summary { broken: false, volatile: false, functions, globals, aliases }
+    }
+}
