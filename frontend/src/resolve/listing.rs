@@ -19,6 +19,7 @@ pub fn dump_probe_types(session: &Session, families: &[&'static dyn Family]) -> 
     for family in families {
         tree.add_family(session, *family);
     }
+    tree.add_symbolic(session);
     tree.dump(session.privilege)
 }
 

@@ -15,6 +15,7 @@ mod pattern;
 mod probes;
 mod scope;
 pub mod suggest;
+pub mod symbolic;
 mod targets;
 mod uses;
 
@@ -99,6 +100,7 @@ pub fn resolve(
     for family in families {
         resolver.tree.add_family(session, *family);
     }
+    resolver.tree.add_symbolic(session);
     resolver.run();
     let mut diagnostics = library.take_diagnostics();
     diagnostics.append(resolver.diagnostics);

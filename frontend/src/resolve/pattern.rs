@@ -5,6 +5,7 @@ use super::Resolver;
 use super::alias::{AliasId, Link};
 use super::derive::{Access, DeriveContext, Derived, Family, Param};
 use super::suggest;
+use super::symbolic::SYMBOLIC;
 use crate::diag::Diagnostic;
 use crate::session::{Mode, Privilege, Session};
 use crate::source::Token;
@@ -122,6 +123,23 @@ impl PatternTree {
             let node = self.bind(keys);
             self.nodes[node].access = pattern.access;
             self.nodes[node].builders.push(Builder::Family(family));
+        }
+    }
+
+    /// Adds the stand-in for debug information where no family serves the point.
+    pub fn add_symbolic(&mut self, session: &Session) {
+        let family: &'static dyn Family = &SYMBOLIC;
+        for pattern in family.patterns().iter().filter(|pattern| family.available(session, pattern)) {
+            let keys = pattern
+                .components
+                .iter()
+                .map(|(name, param)| Key { name: SmolStr::new_static(name), shape: Shape::from(*param) });
+            let node = self.bind(keys);
+            let node = &mut self.nodes[node];
+            if !node.builders.iter().any(|builder| matches!(builder, Builder::Family(_))) {
+                node.access = pattern.access;
+                node.builders.push(Builder::Family(family));
+            }
         }
     }
 

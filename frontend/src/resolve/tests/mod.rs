@@ -1,0 +1,7 @@
+//! Tests of the whole engine, by concept.
+
+mod aliases;
+mod names;
+mod points;
+mod support;
+mod targets;

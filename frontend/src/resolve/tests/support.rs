@@ -1,0 +1,285 @@
+//! A library made of texts, a small probe family, and programs as text.
+
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::hir::{Attachment, FunctionBody, Program};
+use crate::resolve::derive::{
+    Access, DeriveContext, Derived, Family, Param, Pattern, TargetUse, Targets,
+};
+use crate::resolve::library::{AliasEntry, Library};
+use crate::resolve::{point_text, resolve};
+use crate::session::Session;
+use crate::source::{FileId, FileKind, SourceFile};
+use crate::syntax::ast::{Parsed, ProbePoint, Script};
+use crate::syntax::{LibraryMacros, parse};
+use crate::tree::{Expr, ExprKind, Target, TargetBase};
+use crate::world::MemoryWorld;
+use smol_str::SmolStr;
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Tapset files from texts; file numbers start at 100.
+pub struct TextLibrary {
+    scripts: Vec<(SmolStr, Arc<Script>)>,
+    functions: BTreeMap<SmolStr, Vec<FileId>>,
+    globals: BTreeMap<SmolStr, Vec<FileId>>,
+    aliases: Vec<AliasEntry>,
+}
+
+const FIRST: u32 = 100;
+
+impl TextLibrary {
+    pub fn new(session: &Session, files: &[(&str, &str)]) -> Self {
+        let mut library = TextLibrary {
+            scripts: Vec::new(),
+            functions: BTreeMap::new(),
+            globals: BTreeMap::new(),
+            aliases: Vec::new(),
+        };
+        for (index, (name, text)) in files.iter().enumerate() {
+            let file = FileId(FIRST + index as u32);
+            let source = SourceFile::new(*name, FileKind::Tapset, text.as_bytes());
+            let parsed = parse(session, file, &source, &LibraryMacros::default());
+            assert!(!parsed.diagnostics.has_errors(), "{:?}", parsed.diagnostics);
+            let script = Arc::new(parsed.script);
+            for function in script.functions.iter().filter(|function| !function.private) {
+                let files = library.functions.entry(function.name.clone()).or_default();
+                if !files.contains(&file) {
+                    files.push(file);
+                }
+            }
+            for global in script.globals.iter().filter(|global| !global.private) {
+                library.globals.entry(global.name.clone()).or_default().push(file);
+            }
+            for (alias, declared) in script.aliases.iter().enumerate() {
+                for name in &declared.names {
+                    let components = name
+                        .components
+                        .iter()
+                        .map(|component| (component.functor.clone(), Param::None))
+                        .collect();
+                    library.aliases.push(AliasEntry { components, file, alias });
+                }
+            }
+            library.scripts.push(((*name).into(), script));
+        }
+        library
+    }
+}
+
+impl Library for TextLibrary {
+    fn functions(&self, name: &str) -> &[FileId] {
+        self.functions.get(name).map_or(&[], |files| files)
+    }
+
+    fn globals(&self, name: &str) -> &[FileId] {
+        self.globals.get(name).map_or(&[], |files| files)
+    }
+
+    fn aliases(&self) -> &[AliasEntry] {
+        &self.aliases
+    }
+
+    fn function_names(&self) -> Vec<SmolStr> {
+        self.functions.keys().cloned().collect()
+    }
+
+    fn global_names(&self) -> Vec<SmolStr> {
+        self.globals.keys().cloned().collect()
+    }
+
+    fn files(&self) -> Vec<FileId> {
+        (0..self.scripts.len() as u32).map(|index| FileId(FIRST + index)).collect()
+    }
+
+    fn script(&self, file: FileId) -> Arc<Script> {
+        self.scripts[(file.0 - FIRST) as usize].1.clone()
+    }
+
+    fn name(&self, file: FileId) -> Option<SmolStr> {
+        let index = file.0.checked_sub(FIRST)? as usize;
+        self.scripts.get(index).map(|(name, _)| name.clone())
+    }
+
+    fn take_diagnostics(&self) -> Diagnostics {
+        Diagnostics::new()
+    }
+}
+
+/// `begin`, `end`, `timer.s(N)`, and `kp.function("f")` with `.return`: `$x` is known there, and `"none"` is not found.
+#[derive(Debug)]
+pub struct TestFamily;
+
+#[derive(Debug)]
+struct Nothing;
+
+impl Attachment for Nothing {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[derive(Debug)]
+struct OneVariable;
+
+impl Targets for OneVariable {
+    fn locate(
+        &self,
+        target: &Target<Parsed>,
+        usage: &TargetUse<'_>,
+        expr: &Expr<Parsed>,
+    ) -> Result<Expr<Parsed>, Box<Diagnostic>> {
+        match (&target.base, usage) {
+            (TargetBase::Symbol(name), TargetUse::Read) if name == "$x" => {
+                Ok(Expr { origin: expr.origin.clone(), kind: ExprKind::Number { value: 42, hex: false } })
+            }
+            (TargetBase::Symbol(name), _) => {
+                let message = format!("unable to find {name}");
+                Err(Box::new(Diagnostic::semantic("test/target", message).at(&expr.origin.0)))
+            }
+            _ => Err(Box::new(Diagnostic::semantic("test/target", "no such thing").at(&expr.origin.0))),
+        }
+    }
+
+    fn listing(&self) -> Vec<(SmolStr, SmolStr)> {
+        vec![("$x".into(), "int".into())]
+    }
+}
+
+const PATTERNS: &[Pattern] = &[
+    Pattern { components: &[("begin", Param::None)], access: Access::All },
+    Pattern { components: &[("begin", Param::Number)], access: Access::All },
+    Pattern { components: &[("end", Param::None)], access: Access::All },
+    Pattern { components: &[("timer", Param::None), ("s", Param::Number)], access: Access::All },
+    Pattern { components: &[("timer", Param::None), ("ms", Param::Number)], access: Access::All },
+    Pattern { components: &[("kp", Param::None), ("function", Param::String)], access: Access::Privileged },
+    Pattern {
+        components: &[("kp", Param::None), ("function", Param::String), ("return", Param::None)],
+        access: Access::Privileged,
+    },
+];
+
+impl Family for TestFamily {
+    fn name(&self) -> &'static str {
+        "test"
+    }
+
+    fn builder(&self) -> &'static str {
+        "test builder"
+    }
+
+    fn patterns(&self) -> &'static [Pattern] {
+        PATTERNS
+    }
+
+    fn derive(
+        &self,
+        _context: &DeriveContext<'_>,
+        point: &ProbePoint,
+    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+        let argument = point.components.get(1).and_then(|component| component.arg.as_ref());
+        if argument.and_then(|argument| argument.string()).is_some_and(|name| name == "none") {
+            return Ok(Vec::new());
+        }
+        let mut derived = Derived::plain(point.clone(), Arc::new(Nothing));
+        if point.components[0].functor == "kp" {
+            derived.targets = Some(Arc::new(OneVariable));
+            if point.components.len() == 3 {
+                let mut at_entry = derived.clone();
+                at_entry.point.components.pop();
+                derived.entry = Some(Box::new(at_entry));
+            }
+        }
+        Ok(vec![derived])
+    }
+}
+
+/// Parses and resolves with the given library files.
+pub fn run_with(session: &Session, library: &[(&str, &str)], scripts: &[&str]) -> (Program, Diagnostics) {
+    let library = TextLibrary::new(session, library);
+    let files: Vec<Arc<Script>> = scripts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| {
+            let kind = if index == 0 { FileKind::User } else { FileKind::Extra };
+            let source = SourceFile::new(format!("<input{index}>"), kind, text.as_bytes());
+            let parsed = parse(session, FileId(index as u32), &source, &LibraryMacros::default());
+            assert!(!parsed.diagnostics.has_errors(), "{:?}", parsed.diagnostics);
+            Arc::new(parsed.script)
+        })
+        .collect();
+    resolve(session, &MemoryWorld::new(), &files, &library, &[&TestFamily])
+}
+
+/// The same without options.
+pub fn run(library: &[(&str, &str)], script: &str) -> (Program, Diagnostics) {
+    run_with(&Session::for_tests(), library, &[script])
+}
+
+/// First lines of all diagnostics with their chains, one per line.
+pub fn messages(diagnostics: &Diagnostics) -> Vec<String> {
+    let text = |diagnostic: &Diagnostic| {
+        let mut line = diagnostic.message.clone();
+        if let Some(token) = &diagnostic.token {
+            line += &format!(" @{}:{}", token.pos.file.0, token.pos.offset);
+        }
+        line
+    };
+    diagnostics
+        .iter()
+        .map(|diagnostic| {
+            let mut line = text(diagnostic);
+            let mut cause = &diagnostic.cause;
+            while let Some(inner) = cause {
+                line += &format!(" <- {}", text(inner));
+                cause = &inner.cause;
+            }
+            line
+        })
+        .collect()
+}
+
+/// Names of what is in the program: `probes | functions | globals`.
+pub fn names(program: &Program) -> String {
+    let probes: Vec<String> = program.probes.iter().map(|probe| point_text(&probe.point, true)).collect();
+    let functions: Vec<&str> =
+        program.functions.iter().map(|function| function.mangled.as_str()).collect();
+    let globals: Vec<&str> = program.globals.iter().map(|global| global.mangled.as_str()).collect();
+    format!("{} | {} | {}", probes.join(" "), functions.join(" "), globals.join(" "))
+}
+
+/// Names of the locals of a probe.
+pub fn locals(program: &Program, probe: usize) -> Vec<String> {
+    program.probes[probe].body.locals.iter().map(|local| local.name.to_string()).collect()
+}
+
+/// Every id in every body is in range.
+pub fn check_ids(program: &Program) {
+    use crate::hir::VarRef;
+    use crate::tree::walk::all_exprs;
+    let check = |root: &crate::tree::Stmt<crate::hir::Bound>, locals: usize| {
+        all_exprs(root, &mut |expr| match &expr.kind {
+            ExprKind::Var(VarRef::Local(id)) => assert!((id.0 as usize) < locals),
+            ExprKind::Var(VarRef::Global(id)) | ExprKind::Index { base: VarRef::Global(id), .. } => {
+                assert!((id.0 as usize) < program.globals.len());
+            }
+            ExprKind::Call { callee, .. } => {
+                assert!(!callee.candidates.is_empty());
+                for id in &callee.candidates {
+                    assert!((id.0 as usize) < program.functions.len());
+                }
+            }
+            _ => {}
+        });
+    };
+    for probe in &program.probes {
+        check(&probe.body.root, probe.body.locals.len());
+    }
+    for function in &program.functions {
+        if let FunctionBody::Script(body) = &function.body {
+            check(&body.root, body.locals.len());
+        }
+    }
+    let unique: BTreeSet<&SmolStr> = program.functions.iter().map(|function| &function.mangled).collect();
+    assert_eq!(unique.len(), program.functions.len());
+}

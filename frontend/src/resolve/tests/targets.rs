@@ -1,0 +1,81 @@
+//! `$x`, `@defined`, `@entry` and clones.
+
+use super::support::{check_ids, locals, messages, names, run, run_with};
+use crate::session::Session;
+
+#[test]
+fn located_or_missing() {
+    let (program, diagnostics) = run(&[], "probe kp.function(\"f\") { println($x) println($y) } probe begin { println($x) }");
+    assert_eq!(messages(&diagnostics), Vec::<String>::new());
+    let reasons: Vec<&str> =
+        program.missing.iter().map(|missing| missing.reason.message.as_str()).collect();
+    assert_eq!(reasons, ["unable to find $y", "unresolved target-symbol expression"]);
+    let mut session = Session::for_tests();
+    session.skip_badvars = true;
+    let (program, diagnostics) = run_with(&session, &[], &["probe begin { println($x) }"]);
+    assert!(program.missing.is_empty());
+    assert_eq!(messages(&diagnostics), ["Bad $context variable being substituted with literal 0 @0:22"]);
+}
+
+#[test]
+fn defined_removes_what_is_not_taken() {
+    let library = [("a.stp", "function f() { return g() } function g() { return 1 }")];
+    let script = "probe kp.function(\"f\") {
+        if (@defined($x)) println(1) else println(nix1())
+        println(@defined($y) ? nix2() : 2)
+        if (!@defined($y) || nix3()) println(3)
+        if (@defined($x) && @defined($y)) nix4()
+        if (@defined($y)) f()
+    }";
+    let (program, diagnostics) = run(&library, script);
+    assert_eq!(messages(&diagnostics), Vec::<String>::new());
+    assert_eq!(names(&program), "kp.function(\"f\") |  | ");
+    assert!(program.missing.is_empty());
+}
+
+#[test]
+fn defined_does_not_hide_unknown_functions() {
+    let (_, diagnostics) = run(&[], "probe begin { println(@defined(nix()), @defined(x), @defined($x), @defined(1)) }");
+    assert_eq!(messages(&diagnostics), ["unresolved function nix @0:31"]);
+    let (_, diagnostics) = run(&[], "probe begin { println(@defined(x), @defined($x), @defined(1)) }");
+    assert_eq!(
+        messages(&diagnostics),
+        [
+            "Collapsing unresolved @define to 0 [stapprobes] @0:22",
+            "Collapsing unresolved @define to 0 [stapprobes] @0:35",
+        ]
+    );
+}
+
+#[test]
+fn functions_that_need_a_context_are_cloned() {
+    let library = [(
+        "a.stp",
+        "function x() { return @defined($x) ? $x : 0 } function outer() { return x() + plain() } function plain() { return 1 }",
+    )];
+    let script = "probe kp.function(\"f\") { println(outer() + outer()) } probe kp.function(\"g\") { println(x()) } probe begin { println(outer()) }";
+    let (program, diagnostics) = run(&library, script);
+    assert_eq!(
+        names(&program),
+        "kp.function(\"f\") kp.function(\"g\") begin | __clone_probe_0_of___global_outer__overload_0 __clone_probe_1_of___global_x__overload_0 __global_outer__overload_0 __clone_probe_0_of___global_x__overload_0 __global_plain__overload_0 __global_x__overload_0 | "
+    );
+    assert_eq!(messages(&diagnostics), ["Collapsing unresolved @define to 0 [stapprobes] @100:22"]);
+    check_ids(&program);
+}
+
+#[test]
+fn entry_values_are_saved_by_a_second_probe() {
+    let library = [("a.stp", "function tid() { return 1 }")];
+    let (program, diagnostics) = run(&library, "probe kp.function(\"f\").return { d = @entry($x + 1) println(d) }");
+    assert_eq!(messages(&diagnostics), Vec::<String>::new());
+    assert_eq!(
+        names(&program),
+        "kp.function(\"f\") kp.function(\"f\").return | __global_tid__overload_0 | __global_entry_tvar_entry_0 __global_entry_tvar_entry_0_ctr"
+    );
+    assert_eq!(program.globals[0].arity, Some(2));
+    assert_eq!(program.globals[1].arity, Some(1));
+    assert_eq!(locals(&program, 1), ["d", "__global_entry_tvar_entry_0_tmp", "_entry_tvar_tid"]);
+    check_ids(&program);
+    let (_, diagnostics) = run(&library, "probe kp.function(\"f\") { println(@entry(1)) }");
+    assert_eq!(messages(&diagnostics), ["internal error: @entry is only valid in .return probes @0:33"]);
+}
