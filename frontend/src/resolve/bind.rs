@@ -118,7 +118,12 @@ impl Resolver<'_> {
                 let token = &origin.0;
                 let found = self.array(scope, var, foreach.keys.len(), token, token)?;
                 if !slice.is_empty() && slice.len() != foreach.keys.len() {
-                    return Err(Box::new(unresolved_array(var, slice.len(), token)));
+                    // By now upstream knows the array by its C name.
+                    let name = match found {
+                        VarRef::Global(id) => &self.program.global(id).mangled,
+                        VarRef::Local(_) => var,
+                    };
+                    return Err(Box::new(unresolved_array(name, slice.len(), token)));
                 }
                 Indexable::Array { origin: origin.clone(), var: found }
             }

@@ -127,15 +127,17 @@ impl Resolver<'_> {
         Ok(Callee { name: name.clone(), candidates })
     }
 
-    fn unresolved_function(&self, name: &str, token: &Token) -> Diagnostic {
-        let mut names: BTreeSet<SmolStr> =
-            self.program.functions.iter().map(|function| function.name.clone()).collect();
-        names.extend(self.library.function_names());
-        Diagnostic::semantic(
-            "resolve/function",
-            format!("unresolved function {name}{}", super::suggest::similar(name, &names)),
-        )
-        .at(token)
+    fn unresolved_function(&mut self, name: &str, token: &Token) -> Diagnostic {
+        let all_printed = self.session.verbosity[1] > 0 || self.session.semantic_keep_going;
+        let similar = if std::mem::replace(&mut self.suggested, true) && !all_printed {
+            String::new()
+        } else {
+            let mut names: BTreeSet<SmolStr> =
+                self.program.functions.iter().map(|function| function.name.clone()).collect();
+            names.extend(self.library.function_names());
+            super::suggest::similar(name, &names)
+        };
+        Diagnostic::semantic("resolve/function", format!("unresolved function {name}{similar}")).at(token)
     }
 
     /// All functions of that name that a call at `token` can see, in the order of declaration: tapset first, then the

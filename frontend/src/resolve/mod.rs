@@ -17,9 +17,11 @@ mod scope;
 pub mod suggest;
 pub mod symbolic;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod uses;
 
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Embed, FunctionId, GlobalId, Program};
 use crate::session::{Mode, Session};
 use crate::source::{FileId, Token};
@@ -33,7 +35,7 @@ use library::Library;
 use pattern::PatternTree;
 use scope::GlobalFacts;
 use smol_str::{SmolStr, format_smolstr};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -74,8 +76,12 @@ struct Resolver<'a> {
     alias_bodies: HashMap<AliasId, AliasBodies>,
     /// Inside the expansion of an optional use.
     parent_optional: bool,
-    /// Above 0 where errors are not printed: no suggestions then.
+    /// Above 0 inside optional points: their errors are rarely printed, so they come without suggestions.
     quiet: u32,
+    /// Above 0 inside branches of wildcards: their errors are never printed.
+    hidden: u32,
+    /// Suggestions for a function have been computed: later errors of that kind are not printed by default.
+    suggested: bool,
     /// Probes derived so far, those of entries included.
     derived: usize,
     /// `@entry`s met so far.
@@ -140,6 +146,8 @@ impl<'a> Resolver<'a> {
             alias_bodies: HashMap::new(),
             parent_optional: false,
             quiet: 0,
+            hidden: 0,
+            suggested: false,
             derived: 0,
             entries: 0,
         }
@@ -261,6 +269,20 @@ impl<'a> Resolver<'a> {
         self.tags.insert(file, tag.clone());
         tag
     }
+}
+
+/// Warnings for script arguments that no user file has used, `used` being the numbers (from 1) of those that were. A
+/// program with a global `argc` or `argv` takes them all (main.cxx: `passes_0_4`, after pass 2).
+pub fn unused_arguments(session: &Session, used: &BTreeSet<usize>, program: &Program) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    if program.globals.iter().any(|global| global.name == "argc" || global.name == "argv") {
+        return diagnostics;
+    }
+    for number in (1..=session.arguments.len()).filter(|number| !used.contains(number)) {
+        let message = format!("unused command line option ${number}/@{number}");
+        diagnostics.push(Diagnostic::warning("resolve/unused-argument", message));
+    }
+    diagnostics
 }
 
 /// A probe point as dumps print it; `extras` adds `?`, `!` and the condition (staptree.cxx: `probe_point::print`).

@@ -228,7 +228,10 @@ impl Resolver<'_> {
     ) -> Result<Vec<Matched>, Failure> {
         let outer = self.parent_optional;
         self.parent_optional |= optional;
+        // Errors below are reported right there, even if a wildcard led here.
+        let hidden = if rethrow { self.hidden } else { std::mem::take(&mut self.hidden) };
         let result = self.derive_points(link, rethrow);
+        self.hidden = hidden;
         self.parent_optional = outer;
         result
     }
@@ -487,7 +490,7 @@ impl Resolver<'_> {
     /// ` (similar: ...)` among the siblings; nothing where nobody will read it.
     fn similar_functors(&self, at: usize, functor: &str) -> String {
         let listing = matches!(self.session.mode, Mode::List | Mode::ListVariables);
-        if self.quiet > 0 || (listing && self.session.verbosity[1] < 2) {
+        if self.quiet > 0 || self.hidden > 0 || (listing && self.session.verbosity[1] < 2) {
             return String::new();
         }
         let wanted = match functor.find('*') {
@@ -499,10 +502,11 @@ impl Resolver<'_> {
         suggest::similar(wanted, &names)
     }
 
+    /// Walks a branch of a wildcard, whose errors nobody will read.
     fn quietly<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
-        self.quiet += 1;
+        self.hidden += 1;
         let result = act(self);
-        self.quiet -= 1;
+        self.hidden -= 1;
         result
     }
 }

@@ -123,7 +123,9 @@ impl Resolver<'_> {
         arity: Option<usize>,
         token: &Token,
     ) -> Result<Option<VarRef>, Box<Diagnostic>> {
-        if let Some(id) = scope.find(name, arity) {
+        // A tapset's local that is kept apart from a script's global is not there for the script.
+        let hidden = scope.captures.get(name) == Some(&false) && self.is_user(token.outermost().pos.file);
+        if let Some(id) = scope.find(name, arity).filter(|_| !hidden) {
             if let Some(keys) = arity.filter(|&keys| keys != 0) {
                 let local = &scope.locals[id.0 as usize];
                 return Err(Box::new(arity_conflict(0, keys, token, Some(&local.origin.0))));

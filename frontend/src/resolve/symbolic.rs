@@ -103,6 +103,16 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     }
     table.add(Access::Privileged, &[&kernel, &ABSOLUTE]);
     table.add(Access::Privileged, &[&kernel, &[("trace", Param::String)]]);
+    let mark = ("mark", Param::String);
+    table.add(Access::Privileged, &[&kernel, &[mark]]);
+    table.add(Access::Privileged, &[&kernel, &[mark, ("format", Param::String)]]);
+    for param in [Param::None, Param::String] {
+        table.add(Access::Privileged, &[&[("xdp", param)]]);
+        table.add(Access::Privileged, &[&kernel, &[("xdp", param)]]);
+    }
+    let syscall = ("tp_syscall", Param::String);
+    table.add(Access::Privileged, &[&[syscall]]);
+    table.add(Access::Privileged, &[&[syscall, ("return", Param::None)]]);
     let library = ("library", Param::String);
     for param in [Param::None, Param::String, Param::Number] {
         let process = ("process", param);
@@ -138,7 +148,10 @@ impl Family for Symbolic {
 
     fn available(&self, session: &Session, pattern: &Pattern) -> bool {
         let has = |name: &str| pattern.components.iter().any(|(component, _)| *component == name);
-        !session.version.before(5, 6) || !(has("die") || has("tracepoint"))
+        if has("kernel") && has("mark") {
+            return session.version.before(5, 5);
+        }
+        !session.version.before(5, 6) || !["die", "tracepoint", "xdp", "tp_syscall"].into_iter().any(has)
     }
 
     fn derive(

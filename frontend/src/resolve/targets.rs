@@ -245,7 +245,7 @@ impl Resolver<'_> {
                 }
                 Ok(self.locate(scope, target, &TargetUse::Read, operand)?.is_ok())
             }
-            ExprKind::Defined(_) => Ok(true),
+            ExprKind::Defined(_) | ExprKind::Number { .. } | ExprKind::String(_) => Ok(true),
             ExprKind::Entry(inner) if scope.probe.as_ref().is_some_and(|probe| probe.has_entry) => {
                 self.is_defined(scope, inner, token)
             }
@@ -264,10 +264,11 @@ impl Resolver<'_> {
         self.diagnostics.push(Diagnostic::warning("resolve/collapsed-defined", message).at(token));
     }
 
-    /// `@entry(value)`: a local that the start of the handler fills with what the entry probe saved.
+    /// `@entry(value)`: a local that the start of the handler fills with what the entry probe saved. Outside the
+    /// handler of a return probe it stays what it is.
     ///
     /// # Errors
-    /// Not in the handler of a return probe.
+    /// Those of the value.
     pub(super) fn entry(
         &mut self,
         scope: &mut Scope,
@@ -276,9 +277,10 @@ impl Resolver<'_> {
     ) -> Bind<Expr<Bound>> {
         let probe = match &scope.probe {
             Some(probe) if probe.has_entry && scope.owner == Owner::Probe => probe.clone(),
+            // The types pass says that it does not belong here, if it is still there then.
             _ => {
-                let message = "internal error: @entry is only valid in .return probes";
-                return Err(Box::new(Diagnostic::semantic("resolve/entry", message).at(token)));
+                let kind = ExprKind::Entry(Box::new(self.expr(scope, value)?));
+                return Ok(Expr { origin: Origin(token.clone()), kind });
             }
         };
         let array = format_smolstr!("entry_tvar_entry_{}", self.entries);

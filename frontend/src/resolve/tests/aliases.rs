@@ -5,7 +5,10 @@ use super::support::{locals, messages, names, run};
 #[test]
 fn prologue_and_epilogue_share_the_scope() {
     let library = [
-        ("a.stp", "probe one = begin { p = 1 } probe two += one { e = 2 } probe three = two { q = 3 }, { r = 4 }"),
+        (
+            "a.stp",
+            "probe one = begin { p = 1 } probe two += one { e = 2 } probe three = two { q = 3 }, { r = 4 }",
+        ),
         ("b.stp", "probe not_used = end { }"),
     ];
     let (program, diagnostics) = run(&library, "probe three { u = p }");
@@ -16,7 +19,10 @@ fn prologue_and_epilogue_share_the_scope() {
         probe.lineage.chain,
         " <- one = begin /*  <- two += one /*  <- three = two /*  <- three */  <- three */  <- three = two /*  <- three */  <- three */  <- two += one /*  <- three = two /*  <- three */  <- three */  <- three = two /*  <- three */  <- three"
     );
-    assert_eq!(probe.lineage.script_point.as_ref().map(|point| super::super::point_text(point, true)).as_deref(), Some("three"));
+    assert_eq!(
+        probe.lineage.script_point.as_ref().map(|point| super::super::point_text(point, true)).as_deref(),
+        Some("three")
+    );
     assert_eq!(probe.derivation.len(), 4);
 }
 
@@ -25,7 +31,10 @@ fn suffixes_and_groups() {
     let library = [("a.stp", "probe tick = timer, kp.function(\"f\") { }")];
     let (program, diagnostics) = run(&library, "probe tick.return { println(1) }");
     assert_eq!(names(&program), " |  | ");
-    assert_eq!(messages(&diagnostics), ["while resolving probe point @0:6 <- probe point mismatch (similar: s, ms) @0:11"]);
+    assert_eq!(
+        messages(&diagnostics),
+        ["while resolving probe point @0:6 <- probe point mismatch (similar: s, ms) @0:11"]
+    );
     let library = [("a.stp", "probe f = kp.function(\"f\") { }")];
     let (program, diagnostics) = run(&library, "probe f.return { println(1) }");
     assert_eq!(messages(&diagnostics), Vec::<String>::new());
@@ -36,7 +45,11 @@ fn suffixes_and_groups() {
 fn loops_are_found() {
     let library = [("a.stp", "probe a = b { } probe b = a { }")];
     let (_, diagnostics) = run(&library, "probe a { }");
-    assert!(messages(&diagnostics)[0].contains("recursive loop in alias expansion of"), "{:?}", messages(&diagnostics));
+    assert!(
+        messages(&diagnostics)[0].contains("recursive loop in alias expansion of"),
+        "{:?}",
+        messages(&diagnostics)
+    );
 }
 
 #[test]
@@ -48,7 +61,7 @@ fn probewrite_asks_the_handler() {
     let (_, diagnostics) = run(&library, "probe a { v = 3 }");
     assert_eq!(messages(&diagnostics), Vec::<String>::new());
     let (_, diagnostics) = run(&library, "probe a { v = 3 w++ }");
-    assert_eq!(messages(&diagnostics), ["unresolved function nothing_like_it @100:109"]);
+    assert_eq!(messages(&diagnostics), ["unresolved function nothing_like_it @100:107"]);
     let (_, diagnostics) = run(&[], "probe begin { if (@probewrite(v)) next }");
     assert_eq!(messages(&diagnostics), ["unexpected @probewrite @0:18"]);
 }

@@ -2,9 +2,7 @@
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Attachment, FunctionBody, Program};
-use crate::resolve::derive::{
-    Access, DeriveContext, Derived, Family, Param, Pattern, TargetUse, Targets,
-};
+use crate::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern, TargetUse, Targets};
 use crate::resolve::library::{AliasEntry, Library};
 use crate::resolve::{point_text, resolve};
 use crate::session::Session;
@@ -242,8 +240,7 @@ pub fn messages(diagnostics: &Diagnostics) -> Vec<String> {
 /// Names of what is in the program: `probes | functions | globals`.
 pub fn names(program: &Program) -> String {
     let probes: Vec<String> = program.probes.iter().map(|probe| point_text(&probe.point, true)).collect();
-    let functions: Vec<&str> =
-        program.functions.iter().map(|function| function.mangled.as_str()).collect();
+    let functions: Vec<&str> = program.functions.iter().map(|function| function.mangled.as_str()).collect();
     let globals: Vec<&str> = program.globals.iter().map(|global| global.mangled.as_str()).collect();
     format!("{} | {} | {}", probes.join(" "), functions.join(" "), globals.join(" "))
 }
