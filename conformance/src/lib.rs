@@ -8,4 +8,5 @@ pub mod end_to_end;
 pub mod lab;
 pub mod live;
 pub mod report;
+pub mod suite;
 pub mod tool;

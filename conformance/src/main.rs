@@ -23,6 +23,8 @@ enum Command {
     Test(commands::test::Arguments),
     /// Run the end-to-end cases with the root's own stap
     Oracle(commands::oracle::Arguments),
+    /// Compare rstap with stap on upstream's test scripts
+    Suite(commands::suite::Arguments),
     /// List the roots, or make some
     Roots(commands::tools::RootsArguments),
     /// Run a command in a root
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Oracle(arguments) => commands::oracle::run(&arguments),
+        Command::Suite(arguments) => commands::suite::run(&arguments),
         Command::Roots(arguments) => commands::tools::roots(&arguments),
         Command::Shell(arguments) => commands::tools::shell(&arguments),
         Command::Vm(arguments) => commands::tools::vm(&arguments),

@@ -3,6 +3,7 @@
 pub mod cases;
 pub mod oracle;
 pub mod run;
+pub mod suite;
 pub mod test;
 pub mod tools;
 

@@ -83,6 +83,7 @@ pub const OUTPUT_CAP: u64 = 16 << 20;
 pub fn run(mut command: Command, limits: Limits) -> Result<Finished> {
     let started = Instant::now();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    die_with_lab(&mut command, Signal::SIGKILL);
     if let Some(bytes) = limits.memory {
         // SAFETY: between fork and exec the closure makes one system call and allocates nothing.
         unsafe {
@@ -109,6 +110,14 @@ pub fn run(mut command: Command, limits: Limits) -> Result<Finished> {
     let _ = killpg(group, Signal::SIGKILL);
     let elapsed = started.elapsed();
     Ok(Finished { ended, stdout: text_of(stdout)?, stderr: text_of(stderr)?, elapsed })
+}
+
+/// Lets the kernel send `signal` to the command when the lab dies, however it dies.
+pub fn die_with_lab(command: &mut Command, signal: Signal) {
+    // SAFETY: between fork and exec the closure makes one system call and allocates nothing.
+    unsafe {
+        command.pre_exec(move || Ok(nix::sys::prctl::set_pdeathsig(signal)?));
+    }
 }
 
 fn collect(mut pipe: impl Read) -> std::io::Result<Vec<u8>> {

@@ -29,6 +29,7 @@ pub enum Tmp {
 struct Bind {
     host: PathBuf,
     inside: PathBuf,
+    read_only: bool,
 }
 
 /// How to enter a root; [`Entry::command`] makes the command that does it.
@@ -62,7 +63,13 @@ impl Entry {
 
     /// Shows the host folder `host` at the absolute path `inside`; the mount point is made if it is missing.
     pub fn bind(mut self, host: &Path, inside: impl Into<PathBuf>) -> Entry {
-        self.binds.push(Bind { host: host.to_owned(), inside: inside.into() });
+        self.binds.push(Bind { host: host.to_owned(), inside: inside.into(), read_only: false });
+        self
+    }
+
+    /// The same, but nothing can be written there.
+    pub fn bind_read_only(mut self, host: &Path, inside: impl Into<PathBuf>) -> Entry {
+        self.binds.push(Bind { host: host.to_owned(), inside: inside.into(), read_only: true });
         self
     }
 
@@ -115,15 +122,20 @@ impl Entry {
         if self.tmp == Tmp::OfHost {
             mounts.push(self.mount("/tmp".as_ref(), "/tmp".as_ref())?);
         }
+        let mut read_only = Vec::new();
         for bind in &self.binds {
             let source = bind.host.canonicalize().doing(|| format!("finding {}", bind.host.display()))?;
-            mounts.push(self.mount(&source, &bind.inside)?);
+            let (source, target) = self.mount(&source, &bind.inside)?;
+            if bind.read_only {
+                read_only.push(target.clone());
+            }
+            mounts.push((source, target));
         }
         let private_tmp = match self.tmp {
             Tmp::Private => Some(c_path(&self.root.join("tmp"))?),
             Tmp::OfHost => None,
         };
-        Ok(Steps { root: c_path(&self.root)?, private_tmp, mounts, cwd: c_path(&self.cwd)? })
+        Ok(Steps { root: c_path(&self.root)?, private_tmp, mounts, read_only, cwd: c_path(&self.cwd)? })
     }
 
     /// Prepares one mount and its mount point.
@@ -144,26 +156,38 @@ fn c_path(path: &Path) -> Result<CString> {
         .map_err(|_| LabError::Unexpected { what: format!("a NUL byte in the path {}", path.display()) })
 }
 
+/// A mount namespace whose changes the host does not see.
+fn leave_host_mounts() -> nix::Result<()> {
+    let none: Option<&std::ffi::CStr> = None;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(none, c"/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
+}
+
 /// Everything that the child does before it becomes the program, as prepared strings.
 struct Steps {
     root: CString,
     private_tmp: Option<CString>,
     /// Source and target, both paths of the host.
     mounts: Vec<(CString, CString)>,
+    /// The targets that nothing may write to.
+    read_only: Vec<CString>,
     cwd: CString,
 }
 
 impl Steps {
     fn take(&self) -> nix::Result<()> {
         let none: Option<&std::ffi::CStr> = None;
-        unshare(CloneFlags::CLONE_NEWNS)?;
-        mount(none, c"/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+        leave_host_mounts()?;
         if let Some(tmp) = &self.private_tmp {
             mount(Some(c"tmpfs"), tmp.as_c_str(), Some(c"tmpfs"), MsFlags::empty(), Some(c"mode=1777"))?;
         }
         for (source, target) in &self.mounts {
             let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
             mount(Some(source.as_c_str()), target.as_c_str(), none, flags, none)?;
+        }
+        for target in &self.read_only {
+            let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+            mount(none, target.as_c_str(), none, flags, none)?;
         }
         nix::unistd::chroot(self.root.as_c_str())?;
         nix::unistd::chdir(self.cwd.as_c_str())
@@ -200,6 +224,9 @@ mod tests {
         let Ok(output) = output else { return };
         assert_eq!(String::from_utf8_lossy(&output.stdout), "seen b [] /mnt/x\n");
         assert_eq!(output.status.code(), Some(7));
+        let entry = entry.bind_read_only(share.path(), "/mnt/x");
+        let output = entry.command("/bin/busybox", ["touch", "/mnt/x/new"]).unwrap().output().unwrap();
+        assert!(!output.status.success(), "a read-only folder was written to");
         let here = std::fs::read_dir(root.path().join("mnt/x")).unwrap().count();
         assert_eq!(here, 0, "the mount was seen outside");
     }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 
 use super::{IoContext, LabError, Result};
 
@@ -71,22 +71,27 @@ impl Lab {
             .doing(|| format!("making a folder in {}", parent.display()))
     }
 
-    /// Takes the lock `name`, waiting for another `cargo lab` that has it; released when dropped.
+    /// Takes the lock `name`, waiting for another `cargo lab` that has it; released when dropped. Programs that
+    /// are started meanwhile inherit it: when a lab command is killed, what it started goes on for a while, and the
+    /// next command waits for that too.
     ///
     /// # Errors
     /// The lock's file cannot be made or locked.
     pub fn lock(&self, name: &str) -> Result<Flock<File>> {
         let path = self.sub("locks")?.join(name);
-        let open = || File::create(&path).doing(|| format!("making {}", path.display()));
-        match Flock::lock(open()?, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(lock),
+        let locking = || format!("locking {}", path.display());
+        let open = || File::create(&path).doing(locking);
+        let lock = match Flock::lock(open()?, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => lock,
             Err(_) => {
-                eprintln!("lab: waiting for another lab command to finish with {name}");
-                Flock::lock(open()?, FlockArg::LockExclusive)
-                    .map_err(|(_, errno)| errno)
-                    .doing(|| format!("locking {}", path.display()))
+                eprintln!(
+                    "lab: waiting for another lab command, or for what it started, to finish with {name}"
+                );
+                Flock::lock(open()?, FlockArg::LockExclusive).map_err(|(_, errno)| errno).doing(locking)?
             }
-        }
+        };
+        fcntl(&*lock, FcntlArg::F_SETFD(FdFlag::empty())).doing(locking)?;
+        Ok(lock)
     }
 
     fn sub(&self, name: &str) -> Result<PathBuf> {
@@ -105,4 +110,27 @@ pub fn write_whole(path: &Path, text: &[u8]) -> Result<()> {
     part.push(format!(".part{}", std::process::id()));
     fs::write(&part, text).doing(|| format!("writing {}", path.display()))?;
     fs::rename(&part, path).doing(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+    use std::process::Command;
+
+    #[test]
+    fn when_the_lab_dies_what_it_started_holds_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let lab = Lab::at(dir.path().to_owned()).unwrap();
+        let lock = lab.lock("x").unwrap();
+        let mut child = Command::new("sleep").arg("100").spawn().unwrap();
+        // Closing without unlocking is what the death of this process would do.
+        let descriptor = lock.as_raw_fd();
+        std::mem::forget(lock);
+        nix::unistd::close(descriptor).unwrap();
+        let file = File::open(dir.path().join("locks/x")).unwrap();
+        assert!(Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

@@ -5,6 +5,9 @@ use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
+use super::bounded::die_with_lab;
 use super::{IoContext, LabError, Result};
 
 /// How many of a failed command's last lines are shown.
@@ -26,6 +29,7 @@ pub fn run(what: &str, command: &mut Command) -> Result<()> {
     say(what);
     let (reader, writer) = std::io::pipe().doing(|| "making a pipe".into())?;
     let second = writer.try_clone().doing(|| "making a pipe".into())?;
+    die_with_lab(command, Signal::SIGKILL);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(writer)

@@ -96,7 +96,10 @@ fn make_base(suite: Suite, dir: &Path) -> Result<()> {
         fs::remove_dir_all(dir).doing(|| format!("removing the unfinished {}", dir.display()))?;
     }
     fs::create_dir_all(dir).doing(|| format!("making {}", dir.display()))?;
-    let mut command = Command::new(host::find_program("debootstrap").unwrap_or_else(|| "debootstrap".into()));
+    // What debootstrap mounts below the root goes with its namespace, even when it is interrupted: a root that is
+    // removed must not have the host's /proc inside.
+    let mut command = Command::new("unshare");
+    command.args(CONTAINED).arg(host::find_program("debootstrap").unwrap_or_else(|| "debootstrap".into()));
     command.args(["--variant=minbase", &format!("--include={BASE_INCLUDE}")]);
     command.arg(suite.name()).arg(dir).arg(&mirror).args(script(suite));
     for (name, value) in proxies() {
@@ -121,16 +124,24 @@ fn install_packages(dir: &Path) -> Result<()> {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&policy, mode).doing(|| format!("setting the mode of {}", policy.display()))?;
     // An installation that was interrupted inside dpkg is completed first.
-    progress::run("configuring what is unpacked", &mut entry.command("dpkg", ["--configure", "-a"])?)?;
-    let apt_get = |words: &[&'static str]| entry.command("apt-get", [APT_OPTIONS, words].concat());
+    let contained = |words: &[&str]| entry.command("unshare", [CONTAINED, UNCHANGED, words].concat());
+    progress::run("configuring what is unpacked", &mut contained(&["dpkg", "--configure", "-a"])?)?;
+    let apt_get = |words: &[&'static str]| contained(&[&["apt-get"], APT_OPTIONS, words].concat());
     if !has_package_lists(dir) {
         progress::run("apt-get update in the root", &mut apt_get(&["update"])?)?;
     }
     let words = [&["install", "-y", "--no-install-recommends"], PACKAGES].concat();
     progress::run("installing kernel, headers, systemtap and gcc in the root", &mut apt_get(&words)?)?;
-    progress::run("removing downloaded packages", &mut entry.command("apt-get", ["clean"])?)?;
+    progress::run("removing downloaded packages", &mut apt_get(&["clean"])?)?;
     fs::remove_file(&policy).doing(|| format!("removing {}", policy.display()))
 }
+
+/// Words of unshare(1) for a command in a process namespace of its own, which the kernel ends with everything in
+/// it when unshare dies. Otherwise a killed lab would leave a dpkg that nobody reads from.
+const CONTAINED: &[&str] = &["--pid", "--fork", "--kill-child=KILL", "--mount", "--mount-proc"];
+
+/// In a chroot `/` is no mount point, and its namespace is private already.
+const UNCHANGED: &[&str] = &["--propagation", "unchanged", "--"];
 
 /// Like debootstrap, apt inside the root does not mind a mirror that was not refreshed for some days.
 const APT_OPTIONS: &[&str] = &["-o", "Acquire::Retries=3", "-o", "Acquire::Check-Valid-Until=false"];

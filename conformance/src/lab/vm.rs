@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::accel::{self, Accel};
+use super::bounded::die_with_lab;
 use super::{IoContext, Lab, LabError, Result, Root, host, initrd};
 
 const AGENT: &str = include_str!("guest/agent.sh");
@@ -111,17 +112,9 @@ impl Vm {
         }
         // A process group of its own: Ctrl-C is for the script, not for the emulator.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).process_group(0);
-        // SAFETY: between fork and exec the closure makes one system call and allocates nothing.
-        unsafe {
-            command.pre_exec(|| Ok(set_parent_death_signal()?));
-        }
+        die_with_lab(&mut command, Signal::SIGKILL);
         command.spawn().doing(|| "starting qemu-system-x86_64".into())
     }
-}
-
-/// Lets the kernel kill the VM when the lab dies, however it dies.
-fn set_parent_death_signal() -> nix::Result<()> {
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)
 }
 
 fn folder(command: &mut Command, tag: &str, path: &Path, more: &str) {

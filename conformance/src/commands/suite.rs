@@ -1,0 +1,150 @@
+//! `cargo lab suite`: upstream's scripts with stap and rstap side by side.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, anyhow};
+use clap::ValueEnum;
+use conformance::lab::bounded::Ended;
+use conformance::lab::progress::say;
+use conformance::lab::{Lab, Root, Suite};
+use conformance::report::{Report, Verdict};
+use conformance::suite::{self, Bench, Group, Known, Opinion, Script};
+use conformance::tool::{Tool, build};
+use rayon::prelude::*;
+
+/// Arguments of `suite`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The group of scripts, by the last pass that they go through
+    group: GroupName,
+    /// The folder of upstream's source; without it there is nothing to compare
+    #[arg(long)]
+    upstream: Option<PathBuf>,
+    /// A root to use; repeatable (forky unless given)
+    #[arg(long = "root")]
+    roots: Vec<Suite>,
+    /// Compare only whether a script is accepted, not the words with which it is refused
+    #[arg(long)]
+    verdicts_only: bool,
+    /// Only fill the cache of stap's verdicts
+    #[arg(long, hide = true)]
+    stap_only: bool,
+    /// How many scripts to run at the same time (the number of processors unless given)
+    #[arg(long, short)]
+    jobs: Option<usize>,
+    /// Write all results as JSON to this file
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Only scripts whose `folder/name` contains one of these
+    filters: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum GroupName {
+    Parse,
+    Sem,
+    Trans,
+    Build,
+}
+
+impl From<GroupName> for Group {
+    fn from(name: GroupName) -> Group {
+        match name {
+            GroupName::Parse => Group::Parse,
+            GroupName::Sem => Group::Sem,
+            GroupName::Trans => Group::Trans,
+            GroupName::Build => Group::Build,
+        }
+    }
+}
+
+/// Compares and lists every difference; fails when one is not in the list of known ones.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let Some(upstream) = &arguments.upstream else {
+        println!(
+            "skipped: upstream's scripts are not part of this project; name its source with --upstream DIR"
+        );
+        return Ok(ExitCode::SUCCESS);
+    };
+    if let Some(jobs) = arguments.jobs {
+        rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global().context("starting threads")?;
+    }
+    let group = Group::from(arguments.group);
+    let scripts = scripts(upstream, group, &arguments.filters)?;
+    let list = build::workspace().join("conformance/known-differences.txt");
+    let text = std::fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;
+    let known = Known::parse(&text).map_err(|why| anyhow!("{}: {why}", list.display()))?;
+    let lab = Lab::open()?;
+    let rstap = match arguments.stap_only {
+        true => None,
+        false => Some(Tool::Rstap { dir: build::rstap()? }),
+    };
+    let mut report = Report::default();
+    for suite in crate::chosen(&arguments.roots, &[Suite::Forky]) {
+        let root = Root::ready(&lab, suite)?;
+        let bench = Bench::new(&lab, &root, upstream, group)?;
+        for (script, opinions) in ask(&bench, rstap.as_ref(), &scripts)? {
+            report.add(&script.name, suite.name(), judge(arguments, &known, suite, script, &opinions));
+        }
+    }
+    if let Some(path) = &arguments.json {
+        let text = format!("{:#}\n", report.json());
+        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    print!("{}\n{}\n", report.reasons(), report.tally());
+    Ok(if report.tally().failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn scripts(upstream: &Path, group: Group, filters: &[String]) -> anyhow::Result<Vec<Script>> {
+    let mut scripts = suite::scripts(upstream, group)?;
+    scripts.retain(|script| filters.is_empty() || filters.iter().any(|filter| script.name.contains(filter)));
+    Ok(scripts)
+}
+
+/// Both tools' opinions; rstap's is missing when only stap was asked.
+struct Opinions {
+    stap: Opinion,
+    rstap: Option<Opinion>,
+}
+
+fn ask<'s>(
+    bench: &Bench<'_>,
+    rstap: Option<&Tool>,
+    scripts: &'s [Script],
+) -> anyhow::Result<Vec<(&'s Script, Opinions)>> {
+    let done = AtomicUsize::new(0);
+    let ask_one = |script: &'s Script| -> anyhow::Result<(&'s Script, Opinions)> {
+        let stap = bench.stap(script)?;
+        let rstap = rstap.map(|tool| bench.ask(tool, script)).transpose()?;
+        let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_multiple_of(25) || count == scripts.len() {
+            say(&format!("{count} of {} scripts", scripts.len()));
+        }
+        Ok((script, Opinions { stap, rstap }))
+    };
+    scripts.par_iter().map(ask_one).collect()
+}
+
+fn judge(
+    arguments: &Arguments,
+    known: &Known,
+    suite: Suite,
+    script: &Script,
+    opinions: &Opinions,
+) -> Verdict {
+    let Some(rstap) = &opinions.rstap else {
+        return Verdict::Skipped(format!("stap: {}", opinions.stap));
+    };
+    if opinions.stap.ended == Ended::TimedOut {
+        return Verdict::Skipped("stap itself takes longer than the limit".into());
+    }
+    match suite::difference(&opinions.stap, rstap, !arguments.verdicts_only) {
+        None => Verdict::Passed,
+        Some(difference) => match known.reason(&script.name, suite.name()) {
+            Some(reason) => Verdict::Skipped(format!("known difference: {reason}")),
+            None => Verdict::Failed(vec![difference]),
+        },
+    }
+}
