@@ -5,7 +5,6 @@ mod cache;
 mod clock;
 mod compile;
 mod ground;
-mod library;
 mod limits;
 mod parse;
 mod run;

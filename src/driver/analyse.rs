@@ -29,7 +29,7 @@ pub struct Analysed {
 /// [`Stop::Failed`] after the messages were printed.
 pub fn analyse(
     session: &Session,
-    parsed: &Parsed,
+    parsed: &Parsed<'_>,
     families: &[&'static dyn Family],
     terminal: &mut Terminal,
 ) -> Result<Option<Analysed>, Stop> {
@@ -83,7 +83,7 @@ pub fn analyse(
 /// Resolution, folding, types, pruning. The second value is false if a stage found errors.
 fn elaborate(
     session: &Session,
-    parsed: &Parsed,
+    parsed: &Parsed<'_>,
     families: &[&'static dyn Family],
     terminal: &mut Terminal,
 ) -> (Analysed, bool) {
@@ -95,7 +95,7 @@ fn elaborate(
         terminal.diagnostics(sources, diagnostics);
         (sound && terminal.renderer.errors() == 0) || session.semantic_keep_going
     };
-    let library = parsed.library.as_ref();
+    let library = &parsed.library;
     let (mut program, diagnostics) = resolve(session, &OsWorld, &parsed.scripts, library, families);
     if !report(terminal, diagnostics) && !session.mode.is_dump() {
         let types = TypeTable::declared(&program);
@@ -116,7 +116,12 @@ fn elaborate(
 }
 
 /// `-e 'probe begin {}' word`: nobody looks at the word (main.cxx).
-fn warn_of_unused_arguments(session: &Session, parsed: &Parsed, program: &Program, terminal: &mut Terminal) {
+fn warn_of_unused_arguments(
+    session: &Session,
+    parsed: &Parsed<'_>,
+    program: &Program,
+    terminal: &mut Terminal,
+) {
     if program.globals.iter().any(|global| matches!(global.name.as_str(), "argc" | "argv")) {
         return;
     }

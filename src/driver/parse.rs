@@ -2,7 +2,6 @@
 
 use super::Stop;
 use super::clock::{Stopwatch, count, memory};
-use super::library::WholeLibrary;
 use crate::session::{ScriptSource, Settings};
 use crate::terminal::Terminal;
 use crate::world::OsWorld;
@@ -17,13 +16,14 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tapset_loader::Tapset;
 
 /// What pass 1 gives.
-pub struct Parsed {
+pub struct Parsed<'a> {
     /// The script, then those of `-E`.
     pub scripts: Vec<Arc<Script>>,
     /// The tapset.
-    pub library: Box<dyn Library>,
+    pub library: Tapset<'a>,
     /// All files.
     pub sources: SourceMap,
     /// Script arguments that the user's files use, from 1.
@@ -41,26 +41,42 @@ struct UserText {
 ///
 /// # Errors
 /// [`Stop::Failed`] after the messages were printed.
-pub fn parse(
+pub fn parse<'a>(
     settings: &Settings,
-    session: &Session,
+    session: &'a Session,
     terminal: &mut Terminal,
-) -> Result<Option<Parsed>, Stop> {
+) -> Result<Option<Parsed<'a>>, Stop> {
     let watch = Stopwatch::start();
     let verbosity = session.verbosity[0];
     let mut failed = false;
     let mut sources = SourceMap::new();
-    let (library, macros, warnings) = WholeLibrary::open(session, &OsWorld, &mut sources);
+    let loaded = tapset_loader::load(session, &OsWorld, &mut sources, script_identity(settings));
+    for (level, note) in &loaded.notes {
+        if verbosity >= *level {
+            terminal.line(note);
+        }
+    }
+    for error in &loaded.usage_errors {
+        terminal.line(error);
+        failed = true;
+    }
+    let library = loaded.tapset;
+    let warnings = library.take_diagnostics();
     terminal.diagnostics(&sources, warnings);
-    let files = library.count;
-    let library: Box<dyn Library> = Box::new(library);
     let mut used_arguments = BTreeSet::new();
     let mut scripts = Vec::new();
     match user_texts(settings) {
         Ok(texts) => {
             for text in texts {
                 let source = SourceFile::new(text.name, text.kind, &text.bytes);
-                match parse_one(session, source, &macros, &mut sources, &mut used_arguments, terminal) {
+                match parse_one(
+                    session,
+                    source,
+                    library.macros(),
+                    &mut sources,
+                    &mut used_arguments,
+                    terminal,
+                ) {
                     Some(script) => scripts.push(Arc::new(script)),
                     None => failed = true,
                 }
@@ -73,16 +89,16 @@ pub fn parse(
     }
     failed |= terminal.renderer.errors() > 0;
     if session.mode == Mode::DumpProbeAliases {
-        terminal.out(listing::dump_probe_aliases(library.as_ref(), verbosity > 0).as_bytes());
+        terminal.out(listing::dump_probe_aliases(&library, verbosity > 0).as_bytes());
     } else if !failed && session.last_pass == 1 {
-        terminal.out(&dump(&scripts, library.as_ref(), &sources, verbosity > 0));
+        terminal.out(&dump(&scripts, &library, &sources, verbosity > 0));
         let warnings = library.take_diagnostics();
         terminal.diagnostics(&sources, warnings);
     }
     if verbosity > 0 {
         terminal.line(&format!(
             "Pass 1: parsed user script and {} {}{}",
-            count(files, "library script"),
+            count(library.script_count(), "library script"),
             memory(),
             watch.text()
         ));
@@ -141,7 +157,7 @@ fn user_texts(settings: &Settings) -> Result<Vec<UserText>, String> {
         }
         ScriptSource::File(path) => {
             let path = if settings.low.example { example(settings, path)? } else { path.clone() };
-            texts.push(user(&path.to_string_lossy(), read_script(settings, &path)?));
+            texts.push(user(&path.to_string_lossy(), read_script(&path)?));
         }
         ScriptSource::None => {}
     }
@@ -152,20 +168,19 @@ fn user_texts(settings: &Settings) -> Result<Vec<UserText>, String> {
     Ok(texts)
 }
 
-fn read_script(settings: &Settings, path: &Path) -> Result<Vec<u8>, String> {
+/// Device and inode of the script: run by itself a tapset file would define everything twice.
+fn script_identity(settings: &Settings) -> Option<(u64, u64)> {
+    match &settings.script {
+        ScriptSource::File(path) => Some(OsWorld.stat(path)?.identity),
+        _ => None,
+    }
+}
+
+fn read_script(path: &Path) -> Result<Vec<u8>, String> {
     let name = path.display();
     let Some(stat) = OsWorld.stat(path) else {
         return Err(format!("Input file '{name}' is missing."));
     };
-    // Run by itself it would define everything twice (main.cxx).
-    let in_tapset = OsWorld.canonical(path).is_some_and(|path| {
-        let roots = settings.paths.tapset_roots.iter().filter_map(|root| OsWorld.canonical(root));
-        roots.into_iter().any(|root| path.starts_with(root))
-    });
-    if in_tapset && matches!(path.extension().and_then(|ext| ext.to_str()), Some("stp" | "stpm")) {
-        let kind = if path.extension().is_some_and(|ext| ext == "stpm") { "macro tapset" } else { "tapset" };
-        return Err(format!("usage error: {kind} file '{name}' cannot be run directly as a session script."));
-    }
     let unreadable = || format!("Input file '{name}' can't be opened for reading.");
     if stat.is_dir {
         return Err(unreadable());
