@@ -21,3 +21,6 @@ pub mod resolve;
 pub mod types;
 
 pub mod optimise;
+
+#[cfg(test)]
+mod testing;

@@ -6,7 +6,7 @@ use super::rewrite::{expr_stmt, null, take, take_expr};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Bound, FunctionBody, ProbeId, Program};
 use crate::session::Session;
-use crate::tree::walk::{ChildMut, expr_children_mut, stmt_children_mut};
+use crate::tree::walk::{Child, ChildMut, expr_children_mut, stmt_children, stmt_children_mut};
 use crate::tree::{BinaryOp, Expr, ExprKind, Indexable, Stmt, StmtKind, TargetBase, UnaryOp};
 use crate::types::{Owner, functions_by_name};
 use smol_str::SmolStr;
@@ -20,19 +20,10 @@ pub(super) fn fold(
     warnings: &mut Diagnostics,
 ) -> bool {
     let effects = Effects::new(program);
-    let owner = Owner::Probe(ProbeId(0));
-    let mut folder = Folder {
-        effects: &effects,
-        owner,
-        settled,
-        skip_badvars: session.skip_badvars,
-        warnings,
-        changed: false,
-    };
-    for (index, probe) in program.probes.iter_mut().enumerate() {
-        folder.owner = Owner::Probe(ProbeId(index as u32));
-        folder.stmt(&mut probe.body.root);
-    }
+    let mut folder = Folder::new(&effects, warnings);
+    folder.settled = settled;
+    folder.skip_badvars = session.skip_badvars;
+    folder.probes(program);
     for id in functions_by_name(program) {
         if let FunctionBody::Script(body) = &mut program.functions[id.0 as usize].body {
             folder.owner = Owner::Function(id);
@@ -42,6 +33,19 @@ pub(super) fn fold(
     folder.changed
 }
 
+/// Folds handlers until nothing changes, with no verdict on what is undecided. Returns the addresses of expressions
+/// that came to stand where others had been.
+pub(super) fn fold_probes(program: &mut Program) -> Vec<usize> {
+    let effects = Effects::new(program);
+    let mut warnings = Diagnostics::new();
+    let mut folder = Folder::new(&effects, &mut warnings);
+    folder.probes(program);
+    while std::mem::take(&mut folder.changed) {
+        folder.probes(program);
+    }
+    folder.moved
+}
+
 struct Folder<'a> {
     effects: &'a Effects,
     owner: Owner,
@@ -49,6 +53,7 @@ struct Folder<'a> {
     skip_badvars: bool,
     warnings: &'a mut Diagnostics,
     changed: bool,
+    moved: Vec<usize>,
 }
 
 fn number(expr: &Expr<Bound>) -> Option<i64> {
@@ -65,19 +70,39 @@ fn string(expr: &Expr<Bound>) -> Option<&SmolStr> {
     }
 }
 
-impl Folder<'_> {
+impl<'a> Folder<'a> {
+    fn new(effects: &'a Effects, warnings: &'a mut Diagnostics) -> Self {
+        let owner = Owner::Probe(ProbeId(0));
+        Folder {
+            effects,
+            owner,
+            settled: false,
+            skip_badvars: false,
+            warnings,
+            changed: false,
+            moved: Vec::new(),
+        }
+    }
+
+    fn probes(&mut self, program: &mut Program) {
+        for (index, probe) in program.probes.iter_mut().enumerate() {
+            self.owner = Owner::Probe(ProbeId(index as u32));
+            self.stmt(&mut probe.body.root);
+        }
+    }
+
     fn stmt(&mut self, stmt: &mut Stmt<Bound>) {
         let token = stmt.origin.0.clone();
         match &mut stmt.kind {
             StmtKind::If { condition, then, otherwise } => {
                 self.expr(condition);
                 if let Some(value) = number(condition) {
-                    self.changed = true;
                     *stmt = match (value != 0, otherwise) {
                         (true, _) => take(then),
                         (false, Some(otherwise)) => take(otherwise),
                         (false, None) => null(&token),
                     };
+                    self.note_stmt(stmt);
                     self.stmt(stmt);
                     return;
                 }
@@ -92,11 +117,11 @@ impl Folder<'_> {
                     self.expr(init);
                 }
                 if number(&looped.condition) == Some(0) {
-                    self.changed = true;
                     *stmt = match &mut looped.init {
                         Some(init) => expr_stmt(take_expr(init)),
                         None => null(&token),
                     };
+                    self.note_stmt(stmt);
                     return;
                 }
                 if let Some(step) = &mut looped.step {
@@ -108,8 +133,8 @@ impl Folder<'_> {
                 if let Some(limit) = &mut foreach.limit {
                     self.expr(limit);
                     if number(limit).is_some_and(|limit| limit <= 0) {
-                        self.changed = true;
                         *stmt = null(&token);
+                        self.note_stmt(stmt);
                         return;
                     }
                 }
@@ -125,10 +150,26 @@ impl Folder<'_> {
         }
     }
 
+    /// Notes that an expression stands where another one was.
+    fn note(&mut self, expr: &Expr<Bound>) {
+        self.changed = true;
+        self.moved.push(std::ptr::from_ref(expr).addr());
+    }
+
+    /// Notes that a statement, and with it the expressions that are part of its node, stands where another one was.
+    fn note_stmt(&mut self, stmt: &Stmt<Bound>) {
+        self.changed = true;
+        stmt_children(stmt, &mut |child| {
+            if let Child::Expr(expr) = child {
+                self.moved.push(std::ptr::from_ref(expr).addr());
+            }
+        });
+    }
+
     /// Puts a number in the place of an expression.
     fn set(&mut self, expr: &mut Expr<Bound>, value: i64) {
-        self.changed = true;
         expr.kind = ExprKind::Number { value, hex: false };
+        self.note(expr);
     }
 
     fn is_pure(&self, expr: &Expr<Bound>) -> bool {
@@ -179,8 +220,8 @@ impl Folder<'_> {
             ExprKind::Ternary { condition, then, otherwise } => {
                 self.expr(condition);
                 if let Some(value) = number(condition) {
-                    self.changed = true;
                     *expr = take_expr(if value != 0 { then } else { otherwise });
+                    self.note(expr);
                     self.expr(expr);
                     return;
                 }
@@ -277,8 +318,8 @@ impl Folder<'_> {
     /// Puts one operand of a binary operator in its place.
     fn keep(&mut self, expr: &mut Expr<Bound>, keep_left: bool) {
         if let ExprKind::Binary { left, right, .. } = &mut expr.kind {
-            self.changed = true;
             *expr = take_expr(if keep_left { left } else { right });
+            self.note(expr);
         }
     }
 
@@ -295,12 +336,19 @@ impl Folder<'_> {
                 _ => joined.push(part),
             }
         }
-        self.changed |= joined.len() != before;
+        let changed = joined.len() != before;
         *expr = match joined.len() {
             0 => Expr { origin: expr.origin.clone(), kind: ExprKind::String(SmolStr::default()) },
             1 => joined.remove(0),
             _ => Expr { origin: expr.origin.clone(), kind: ExprKind::Concat(joined) },
         };
+        if changed {
+            self.note(expr);
+        }
+        // The parts lie in another array now.
+        if let ExprKind::Concat(parts) = &expr.kind {
+            self.moved.extend(parts.iter().map(|part| std::ptr::from_ref(part).addr()));
+        }
     }
 }
 

@@ -92,7 +92,13 @@ pub fn before_types(
             diagnostics.push(*error);
             return (table, diagnostics);
         }
-        let errors = types::early(program, &mut table);
+        let errors = types::early(program, &mut table, |program| {
+            let moved = fold::fold_probes(program);
+            if !session.unoptimized {
+                control::unreachable_statements(&mut round, program);
+            }
+            moved
+        });
         if errors.has_errors() {
             diagnostics.append(errors);
             break;
@@ -209,3 +215,6 @@ fn finish(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

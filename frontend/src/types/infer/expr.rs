@@ -51,7 +51,8 @@ impl<'a> Inference<'a> {
                     self.number_wanted(token);
                     let mismatches = self.mismatches;
                     self.want(self.node_type(right), left)?;
-                    self.want(self.node_type(left), right)?;
+                    let wanted = self.unless_contradicted(mismatches, self.node_type(left));
+                    self.want(wanted, right)?;
                     self.sides(token, left, right, mismatches);
                     self.settle_once(node, Type::Long);
                 }
@@ -173,6 +174,19 @@ impl<'a> Inference<'a> {
         }
     }
 
+    /// The type that the second operand should have, if the first one did not contradict the second one already.
+    fn unless_contradicted(&self, mismatches: usize, wanted: Type) -> Type {
+        if self.mismatches == mismatches { wanted } else { Type::Unknown }
+    }
+
+    /// A value whose type is still unknown. Variables are reported as such.
+    fn unknown_value(&mut self, expr: &Expr<Bound>) {
+        match &expr.kind {
+            ExprKind::Var(_) | ExprKind::Index { .. } => self.unresolved += 1,
+            _ => self.unknown(&expr.origin.0),
+        }
+    }
+
     /// An operator on two numbers.
     fn numeric(
         &mut self,
@@ -268,7 +282,8 @@ impl<'a> Inference<'a> {
                 }
                 let mismatches = self.mismatches;
                 self.want(known_or(wanted, self.node_type(value)), target)?;
-                self.want(known_or(wanted, self.node_type(target)), value)?;
+                let known = self.unless_contradicted(mismatches, self.node_type(target));
+                self.want(known_or(wanted, known), value)?;
                 if wanted != Type::Unknown && self.node(node) == Type::Unknown {
                     self.settle(node, wanted);
                 }
@@ -411,7 +426,7 @@ impl<'a> Inference<'a> {
                     self.mismatch_decl(&arg.origin.0, found, parameter, Some(index));
                 }
                 if found == Type::Unknown {
-                    self.unknown(&arg.origin.0);
+                    self.unknown_value(arg);
                 }
             }
         }
@@ -446,7 +461,7 @@ impl<'a> Inference<'a> {
                 for arg in &print.args {
                     self.want(Type::Unknown, arg)?;
                     if self.node_type(arg) == Type::Unknown {
-                        self.unknown(&arg.origin.0);
+                        self.unknown_value(arg);
                         unknown_args = true;
                     }
                 }

@@ -19,8 +19,26 @@ use std::collections::{HashMap, HashSet};
 
 /// Looks for contradictions and fills in what is already certain; run before each round of constant folding
 /// (elaborate.cxx: `initial_typeres_pass`). Nothing is said about types that stay unknown.
-pub fn early(program: &Program, table: &mut TypeTable) -> Diagnostics {
-    let mut inference = Inference::new(program, table, Stage::Early);
+///
+/// `fold_probes` folds constants in handlers once every body has been seen: what it removes was checked by itself, but
+/// its type no longer binds what is around it. It changes the trees in place and returns the addresses of expressions
+/// that it put in the place of others.
+pub fn early(
+    program: &mut Program,
+    table: &mut TypeTable,
+    fold_probes: impl FnOnce(&mut Program) -> Vec<usize>,
+) -> Diagnostics {
+    let mut first_look = Inference::new(program, table, Stage::Early);
+    if let Err(error) = first_look.round() {
+        first_look.report(*error);
+        return first_look.into_diagnostics();
+    }
+    let (mut nodes, findings) = first_look.into_findings();
+    for address in fold_probes(program) {
+        nodes.remove(&Node::Expr(address));
+        nodes.remove(&Node::Access(address));
+    }
+    let mut inference = Inference { nodes, findings, ..Inference::new(program, table, Stage::Early) };
     if let Err(error) = inference.run_early() {
         inference.report(*error);
     }
@@ -59,7 +77,7 @@ enum Decl {
     Result(FunctionId),
 }
 
-/// Identity of a node of the (immutable) tree for the time of one stage: its address. The kind keeps a node apart
+/// Identity of a node of the tree for the time of one stage: its address. Inside a stage no node is added to a tree. The kind keeps a node apart
 /// from a part of it that happens to lie at the same address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Node {
@@ -84,6 +102,18 @@ impl Node {
     }
 }
 
+/// What outlives a change of the program.
+#[derive(Default)]
+struct Findings {
+    /// Where a declaration (or its n-th key, or parameter by way of a call) got its type.
+    first: HashMap<(Decl, Option<usize>), Token>,
+    reports: Vec<Diagnostic>,
+    /// Which report stands for a place.
+    places: HashMap<(Pos, Pos), usize>,
+    /// Declarations that were reported as unknown.
+    unknowns: HashSet<Decl>,
+}
+
 /// One stage over one program.
 struct Inference<'a> {
     program: &'a Program,
@@ -91,8 +121,6 @@ struct Inference<'a> {
     stage: Stage,
     /// Types that nodes have shown so far.
     nodes: HashMap<Node, Type>,
-    /// Where a declaration (or its n-th key, or parameter by way of a call) got its type.
-    first: HashMap<(Decl, Option<usize>), &'a Token>,
     /// Type that the node about to be visited should have; as in upstream a visit may leave another one behind.
     wanted: Type,
     /// How many nodes and declarations got a type in this round.
@@ -105,11 +133,7 @@ struct Inference<'a> {
     owner: Owner,
     /// Unless it is a probe's: the function at hand.
     function: Option<FunctionId>,
-    reports: Vec<Diagnostic>,
-    /// Which report stands for a place.
-    places: HashMap<(Pos, Pos), usize>,
-    /// Declarations that were reported as unknown.
-    unknowns: HashSet<Decl>,
+    findings: Findings,
     /// How many contradictions were met, reported or not.
     mismatches: usize,
 }
@@ -121,33 +145,35 @@ impl<'a> Inference<'a> {
             table,
             stage,
             nodes: HashMap::new(),
-            first: HashMap::new(),
             wanted: Type::Unknown,
             resolved: 0,
             unresolved: 0,
             asserting: false,
             owner: Owner::Probe(ProbeId(0)),
             function: None,
-            reports: Vec::new(),
-            places: HashMap::new(),
-            unknowns: HashSet::new(),
+            findings: Findings::default(),
             mismatches: 0,
         }
     }
 
-    fn run_early(&mut self) -> Result<(), Thrown> {
-        loop {
-            self.resolved = 0;
-            for id in functions_by_name(self.program) {
-                self.visit_function(id)?;
-            }
-            for index in 0..self.program.probes.len() {
-                self.visit_probe(ProbeId(index as u32))?;
-            }
-            if self.resolved == 0 {
-                return Ok(());
-            }
+    /// Visits everything once.
+    fn round(&mut self) -> Result<(), Thrown> {
+        self.resolved = 0;
+        for id in functions_by_name(self.program) {
+            self.visit_function(id)?;
         }
+        for index in 0..self.program.probes.len() {
+            self.visit_probe(ProbeId(index as u32))?;
+        }
+        Ok(())
+    }
+
+    fn run_early(&mut self) -> Result<(), Thrown> {
+        self.round()?;
+        while self.resolved > 0 {
+            self.round()?;
+        }
+        Ok(())
     }
 
     fn run_final(&mut self) -> Result<(), Thrown> {
@@ -299,7 +325,7 @@ impl<'a> Inference<'a> {
     /// Counts a declaration's new type and remembers who gave it.
     fn learned(&mut self, decl: Decl, index: Option<usize>, token: &'a Token) {
         self.resolved += 1;
-        self.first.insert((decl, index), token);
+        self.findings.first.insert((decl, index), token.clone());
     }
 
     /// Brings a use, its declaration and the wanted type together (elaborate.cxx: `resolve_2types`).

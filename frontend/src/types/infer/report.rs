@@ -1,10 +1,11 @@
 //! Type errors in upstream's words, each raised once.
 
-use super::{Decl, Inference, Owner};
+use super::{Decl, Findings, Inference, Node, Owner};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::LocalId;
 use crate::source::{Token, TokenKind};
 use crate::types::Type;
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 impl<'a> Inference<'a> {
@@ -12,30 +13,34 @@ impl<'a> Inference<'a> {
     /// contradiction is seen from several sides. What a later one knows of the other place is added to the first.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
         if let Some(token) = &diagnostic.token {
-            match self.places.entry((token.pos, token.outermost().pos)) {
+            match self.findings.places.entry((token.pos, token.outermost().pos)) {
                 Entry::Occupied(entry) => {
-                    if let Some(kept) = self.reports.get_mut(*entry.get()) {
+                    if let Some(kept) = self.findings.reports.get_mut(*entry.get()) {
                         kept.cause = kept.cause.take().or(diagnostic.cause);
                     }
                     return;
                 }
                 Entry::Vacant(entry) => {
-                    entry.insert(self.reports.len());
+                    entry.insert(self.findings.reports.len());
                 }
             }
         }
-        self.reports.push(diagnostic);
+        self.findings.reports.push(diagnostic);
+    }
+
+    pub(super) fn into_findings(self) -> (HashMap<Node, Type>, Findings) {
+        (self.nodes, self.findings)
     }
 
     pub(super) fn into_diagnostics(self) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
-        self.reports.into_iter().for_each(|report| diagnostics.push(report));
+        self.findings.reports.into_iter().for_each(|report| diagnostics.push(report));
         diagnostics
     }
 
     /// A declaration's type is unknown; an error in the last round, once for each declaration.
     pub(super) fn unknown_decl(&mut self, token: &Token, decl: Decl) {
-        if self.asserting && !self.unknowns.insert(decl) {
+        if self.asserting && !self.findings.unknowns.insert(decl) {
             self.unresolved += 1;
             return;
         }
@@ -95,7 +100,7 @@ impl<'a> Inference<'a> {
             (Decl::Global(id), Some(key)) => self.table.global(id).keys.get(key).copied().unwrap_or_default(),
             _ => self.decl_type(decl),
         };
-        let Some(&first) = self.first.get(&(decl, index)) else {
+        let Some(first) = self.findings.first.get(&(decl, index)).cloned() else {
             let declared = self.decl_type(decl);
             let message = format!("type mismatch: expected {found} but found {declared}");
             self.report(Diagnostic::semantic("types.mismatch-declared", message).at(token));
@@ -112,7 +117,7 @@ impl<'a> Inference<'a> {
             Diagnostic::semantic("types.mismatch-inferred", message)
                 .at(token)
                 .note(format!("{found} here, {declared} before"))
-                .because(Diagnostic::semantic("types.first-inferred", cause).at(first)),
+                .because(Diagnostic::semantic("types.first-inferred", cause).at(&first)),
         );
     }
 

@@ -1,0 +1,231 @@
+//! For tests: a script to its analysed program, with a library and families made up here.
+
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::hir::{Attachment, Program, dump};
+use crate::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
+use crate::resolve::library::{AliasEntry, Library};
+use crate::resolve::resolve;
+use crate::session::Session;
+use crate::source::{FileId, FileKind, SourceFile, SourceMap, Token};
+use crate::syntax::ast::{ProbePoint, Script};
+use crate::syntax::{LibraryMacros, parse};
+use crate::types::TypeTable;
+use crate::world::MemoryWorld;
+use crate::{optimise, types};
+use smol_str::SmolStr;
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Functions that the tests may call: pure, stable, with effects.
+const TAPSET: &str = r#"
+function pid:long () %{ /* pure */ /* unprivileged */ STAP_RETVALUE = current->tgid; %}
+function uid:long () %{ /* pure */ /* unprivileged */ /* stable */ STAP_RETVALUE = 0; %}
+function cpu:long () %{ /* pure */ /* unprivileged */ /* stable */ STAP_RETVALUE = smp_processor_id(); %}
+function strlen:long (s:string) %{ /* pure */ /* unprivileged */ STAP_RETVALUE = strlen(STAP_ARG_s); %}
+function error (msg:string) %{ /* unprivileged */ CONTEXT->last_error = STAP_ARG_msg; %}
+function exit () %{ /* unprivileged */ _stp_exit(); %}
+"#;
+
+#[derive(Debug)]
+struct Nothing;
+
+impl Attachment for Nothing {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+struct TestFamily;
+
+impl Family for TestFamily {
+    fn name(&self) -> &'static str {
+        "be"
+    }
+
+    fn builder(&self) -> &'static str {
+        "test builder"
+    }
+
+    fn patterns(&self) -> &'static [Pattern] {
+        const fn plain(components: &'static [(&'static str, Param)]) -> Pattern {
+            Pattern { components, access: Access::All }
+        }
+        const PATTERNS: &[Pattern] = &[
+            plain(&[("begin", Param::None)]),
+            plain(&[("begin", Param::Number)]),
+            plain(&[("end", Param::None)]),
+            plain(&[("error", Param::None)]),
+            plain(&[("never", Param::None)]),
+            plain(&[("timer", Param::None), ("s", Param::Number)]),
+        ];
+        PATTERNS
+    }
+
+    fn derive(
+        &self,
+        _context: &DeriveContext<'_>,
+        point: &ProbePoint,
+    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+        Ok(vec![Derived::plain(point.clone(), Arc::new(Nothing))])
+    }
+}
+
+struct TestLibrary {
+    script: Arc<Script>,
+    functions: HashMap<SmolStr, Vec<FileId>>,
+}
+
+impl Library for TestLibrary {
+    fn functions(&self, name: &str) -> &[FileId] {
+        self.functions.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    fn globals(&self, _name: &str) -> &[FileId] {
+        &[]
+    }
+
+    fn aliases(&self) -> &[AliasEntry] {
+        &[]
+    }
+
+    fn function_names(&self) -> Vec<SmolStr> {
+        let mut names: Vec<SmolStr> = self.functions.keys().cloned().collect();
+        names.sort();
+        names
+    }
+
+    fn global_names(&self) -> Vec<SmolStr> {
+        Vec::new()
+    }
+
+    fn files(&self) -> Vec<FileId> {
+        vec![self.script.file]
+    }
+
+    fn script(&self, _file: FileId) -> Arc<Script> {
+        self.script.clone()
+    }
+
+    fn name(&self, file: FileId) -> Option<SmolStr> {
+        (file == self.script.file).then(|| "tapset/test.stp".into())
+    }
+
+    fn take_diagnostics(&self) -> Diagnostics {
+        Diagnostics::new()
+    }
+}
+
+/// Everything up to and including pass 2, and the checks of pass 3.
+pub struct Analysis {
+    /// Texts.
+    pub sources: SourceMap,
+    /// The program, as far as it came.
+    pub program: Program,
+    /// Its types.
+    pub types: TypeTable,
+    /// What was said, in order.
+    pub diagnostics: Diagnostics,
+}
+
+/// Analyses a script with default options and `-g`.
+pub fn analyse(text: &str) -> Analysis {
+    analyse_with(text, &Session { guru: true, ..Session::for_tests() })
+}
+
+/// Analyses a script.
+pub fn analyse_with(text: &str, session: &Session) -> Analysis {
+    let mut sources = SourceMap::new();
+    let script = sources.add(SourceFile::new("script.stp", FileKind::User, text.as_bytes()));
+    let tapset = sources.add(SourceFile::new("tapset/test.stp", FileKind::Tapset, TAPSET.as_bytes()));
+    let macros = LibraryMacros::default();
+    let library = Arc::new(parse(session, tapset, sources.file(tapset), &macros).script);
+    let mut functions: HashMap<SmolStr, Vec<FileId>> = HashMap::new();
+    for function in &library.functions {
+        functions.insert(function.name.clone(), vec![tapset]);
+    }
+    let library = TestLibrary { script: library, functions };
+    let parsed = parse(session, script, sources.file(script), &macros);
+    let mut diagnostics = parsed.diagnostics;
+    let mut analysis = Analysis {
+        sources,
+        program: Program::default(),
+        types: TypeTable::default(),
+        diagnostics: Diagnostics::new(),
+    };
+    if !diagnostics.has_errors() {
+        let world = MemoryWorld::default();
+        let files = [Arc::new(parsed.script)];
+        let families: &[&'static dyn Family] = &[&TestFamily];
+        let (program, found) = resolve(session, &world, &files, &library, families);
+        analysis.program = program;
+        diagnostics.append(found);
+        if !diagnostics.has_errors() {
+            let end = |token: &Token| optimise::end_probe(session, &world, families, token);
+            passes(session, &mut analysis, &mut diagnostics, &end);
+        }
+    }
+    analysis.diagnostics = diagnostics;
+    analysis
+}
+
+fn passes(
+    session: &Session,
+    analysis: &mut Analysis,
+    diagnostics: &mut Diagnostics,
+    end: optimise::DeriveEnd<'_>,
+) {
+    let Analysis { sources, program, types, .. } = analysis;
+    let (known, found) = optimise::before_types(session, sources, program);
+    *types = known;
+    diagnostics.append(found);
+    if diagnostics.has_errors() {
+        return;
+    }
+    let (table, found) = types::infer(program, std::mem::take(types));
+    *types = table;
+    diagnostics.append(found);
+    if diagnostics.has_errors() {
+        return;
+    }
+    diagnostics.append(optimise::after_types(session, sources, program, types, end));
+    if !diagnostics.has_errors() {
+        diagnostics.append(types::check(program, types));
+    }
+}
+
+impl Analysis {
+    /// One line for each diagnostic: what it says, and where.
+    pub fn messages(&self) -> String {
+        let mut out = String::new();
+        for diagnostic in self.diagnostics.iter() {
+            self.describe(diagnostic, 0, &mut out);
+        }
+        out
+    }
+
+    fn describe(&self, diagnostic: &Diagnostic, depth: usize, out: &mut String) {
+        let place = |token: &Token| {
+            let (line, column) = self.sources.file(token.pos.file).line_column(token.pos.offset);
+            format!("{line}:{column} '{}'", token.text)
+        };
+        let kind = if diagnostic.is_error() { "error" } else { "warning" };
+        *out += &format!("{}{kind}: {}", "  ".repeat(depth), diagnostic.message);
+        for token in diagnostic.token.iter().chain(&diagnostic.second) {
+            *out += &format!(" @ {}", place(token));
+        }
+        out.push('\n');
+        if let Some(cause) = &diagnostic.cause {
+            self.describe(cause, depth + 1, out);
+        }
+    }
+
+    /// The messages, and the dump unless there were errors.
+    pub fn report(&self) -> String {
+        let mut out = self.messages();
+        if !self.diagnostics.has_errors() {
+            out += &dump::program(&self.program, &self.types, 1);
+        }
+        out
+    }
+}
