@@ -1,10 +1,12 @@
 //! A run from the command line to the exit status. [`pipeline`] is the whole of it: every stage in order.
 
+mod analyse;
 mod cache;
 mod clock;
 mod compile;
 mod ground;
 mod limits;
+mod parse;
 mod run;
 
 use crate::args::low::Special;
@@ -68,7 +70,12 @@ fn pipeline(settings: &Settings, terminal: &mut Terminal) -> Result<(), Stop> {
         terminal.line(&error.to_string());
         Stop::Failed
     })?;
-    let _ = session;
+    let families = &[];
+
+    let Some(parsed) = parse::parse(settings, &session, terminal)? else { return Ok(()) };
+    interrupted()?;
+    let Some(_analysed) = analyse::analyse(&session, &parsed, families, terminal)? else { return Ok(()) };
+    interrupted()?;
     Ok(())
 }
 

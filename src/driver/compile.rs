@@ -172,7 +172,7 @@ impl<'a> Workshop<'a> {
             terminal.raw(&log);
         }
         if !outcome.success {
-            return Err(fail(terminal, diagnose(self.kernel, &log).to_string()));
+            return Err(fail(terminal, diagnose(self.kernel, &self.runtime.text, &log).to_string()));
         }
         if fs::metadata(&plan.module).is_err() {
             let message = format!("kbuild made no \"{}\"", plan.module.display());

@@ -85,7 +85,13 @@ impl Renderer {
             self.suppressed_warnings += 1;
             return Vec::new();
         }
-        self.draw(sources, diagnostic)
+        // The error that a warning wraps comes first, as the parser's own message does (main.cxx: tapset files).
+        let mut out = match &diagnostic.cause {
+            Some(cause) if matches!(self.form, Form::Stap(_)) => self.draw(sources, cause),
+            _ => Vec::new(),
+        };
+        out.extend(self.draw(sources, diagnostic));
+        out
     }
 
     fn error(&mut self, sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<u8> {

@@ -6,6 +6,9 @@
 //! order with the same tags set, and its registers can be loaded from those sources without contradiction, the
 //! transition goes there and loads them; otherwise the list becomes a new state, which keeps the old registers
 //! and takes free ones for the new positions, so loops cost few copies.
+//!
+//! Unlike there, the order of preference is part of a state (it decides sub-matches later on), a register of the
+//! known state may stand for several equal values, and the number of states per list is bounded.
 
 use std::collections::HashMap;
 
@@ -16,6 +19,10 @@ use super::{MAX_STATES, MAX_THREADS};
 
 /// As the source of a tag: not set.
 const UNSET: u32 = u32::MAX - 1;
+
+/// Most states with the same instructions in the same order. Which threads share a value can vary without end, so
+/// the last of them is made for all variants, at the price of more copies.
+const MAX_PER_SHAPE: usize = 4;
 
 /// An instruction being waited at and where its tags' values are: a register, [`POSITION`] or [`UNSET`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +159,8 @@ impl Builder<'_> {
             .iter()
             .map(|thread| (thread.at, thread.tags.iter().map(|&source| source != UNSET).collect()))
             .collect();
-        for &known in self.by_shape.get(&shape).into_iter().flatten() {
+        let same_shape = self.by_shape.entry(shape).or_default();
+        for &known in same_shape.iter() {
             let registers = &self.states[(known - FIRST_ROW) as usize];
             if let Some(loads) = loads(registers, &threads) {
                 return Ok((known, loads));
@@ -163,35 +171,52 @@ impl Builder<'_> {
             return Err(RegexError::nowhere(RegexErrorKind::TooManyStates(MAX_STATES, MAX_THREADS)));
         }
         let state = u32::try_from(self.states.len()).unwrap_or(u32::MAX - FIRST_ROW) + FIRST_ROW;
-        let (threads, loads) = self.allocate(threads);
+        same_shape.push(state);
+        let apart = same_shape.len() >= MAX_PER_SHAPE;
+        let (threads, loads) = self.allocate(threads, apart);
         self.states.push(threads);
-        self.by_shape.entry(shape).or_default().push(state);
         Ok((state, loads))
     }
 
-    /// Gives each tag whose value is the current position a register of its own, the lowest free one.
-    fn allocate(&mut self, mut threads: Vec<Thread>) -> (Vec<Thread>, Vec<Assignment>) {
+    /// Gives each tag whose value is the current position a register, the lowest free one; threads share it.
+    ///
+    /// When `apart`, no two threads share any register: the state can then stand for every list of its shape.
+    fn allocate(&mut self, mut threads: Vec<Thread>, apart: bool) -> (Vec<Thread>, Vec<Assignment>) {
         let mut used = vec![false; self.registers as usize];
         for &source in threads.iter().flat_map(|thread| &thread.tags) {
             if let Some(slot) = used.get_mut(source as usize) {
                 *slot = true;
             }
         }
+        let mut claimed = vec![false; used.len()];
+        let mut shared = HashMap::new();
         let mut loads = Vec::new();
-        for tag in 0..self.tags {
-            if !threads.iter().any(|thread| thread.tags[tag] == POSITION) {
-                continue;
+        for thread in &mut threads {
+            for (tag, slot) in thread.tags.iter_mut().enumerate() {
+                let source = *slot;
+                if source == UNSET {
+                    continue;
+                }
+                if let Some(claimed) = claimed.get_mut(source as usize)
+                    && !(apart && std::mem::replace(claimed, true))
+                {
+                    continue;
+                }
+                if let Some(&register) = shared.get(&tag)
+                    && !apart
+                {
+                    *slot = register;
+                    continue;
+                }
+                let free = used.iter().position(|used| !used).unwrap_or(used.len());
+                if free == used.len() {
+                    used.push(false);
+                }
+                used[free] = true;
+                *slot = u32::try_from(free).unwrap_or(UNSET);
+                shared.insert(tag, *slot);
+                loads.push(Assignment { target: *slot, source });
             }
-            let free = used.iter().position(|used| !used).unwrap_or(used.len());
-            if free == used.len() {
-                used.push(true);
-            }
-            used[free] = true;
-            let register = u32::try_from(free).unwrap_or(UNSET);
-            for thread in threads.iter_mut().filter(|thread| thread.tags[tag] == POSITION) {
-                thread.tags[tag] = register;
-            }
-            loads.push(Assignment { target: register, source: POSITION });
         }
         self.registers = u32::try_from(used.len()).unwrap_or(UNSET);
         (threads, loads)

@@ -11,10 +11,10 @@ fn groups<'s>(pattern: &str, subject: &'s str) -> Vec<&'s str> {
 
 #[test]
 fn ends_first_then_longest_from_there() {
-    assert_eq!(groups("a*", "aaa"), ["aaa"]);
-    assert_eq!(groups("(long|longer)", "longer"), ["longer", "longer"]);
-    assert_eq!(groups("b|a*", "baaab"), ["b"]);
-    assert_eq!(groups("a+|b", "baaab"), ["b"]);
+    assert_eq!(groups("x*", "xxy"), ["xx"]);
+    assert_eq!(groups("(in|input)", "input"), ["input", "input"]);
+    assert_eq!(groups("c|d*", "cdd"), ["c"]);
+    assert_eq!(groups("d+|c", "cddc"), ["c"]);
     // A match that starts earlier but ends later is not seen.
     assert_eq!(groups("abcd|c", "abcd"), ["c"]);
     assert_eq!(groups("abcd|bc+", "abccd"), ["bcc"]);
@@ -24,7 +24,7 @@ fn ends_first_then_longest_from_there() {
 
 #[test]
 fn preference_among_equal_spans() {
-    assert_eq!(groups("(a*)a*a", "aaa"), ["aaa", "aa"]);
+    assert_eq!(groups("(x*)x*x?x", "xxxx"), ["xxxx", "xxx"]);
     assert_eq!(groups("(.*)(b*)", "abb"), ["abb", "abb", ""]);
     assert_eq!(groups("(a|ab)(c|bcd)(d*)", "abcd"), ["abcd", "a", "bcd", ""]);
     assert_eq!(groups("(ab|abc)(cd|d)", "abcd"), ["abcd", "ab", "cd"]);
@@ -33,7 +33,7 @@ fn preference_among_equal_spans() {
     // The last time round counts, and what an earlier one recorded stays.
     assert_eq!(groups("(a|(b))*", "ba"), ["ba", "a", "b"]);
     assert_eq!(groups("(a|b){2}", "ab"), ["ab", "b"]);
-    assert_eq!(groups("c(ab)?", "cabab"), ["cab", "ab"]);
+    assert_eq!(groups("p(qr)?", "pqrqr"), ["pqr", "qr"]);
 }
 
 /// The longer match goes another way; what the shorter one recorded stays.
@@ -45,15 +45,15 @@ fn stale_groups() {
 
 #[test]
 fn anchors() {
-    assert_eq!(groups("(^|foo)bar", "bar"), ["bar", ""]);
-    assert_eq!(groups("(foo|^)bar", "bazfoobar"), ["foobar", "foo"]);
-    assert_eq!(search("(foo|^)bar", "bazbar"), None);
-    assert_eq!(groups("(ab|cd)e$", "abcde"), ["cde", "cd"]);
+    assert_eq!(groups("(^|un)set", "set"), ["set", ""]);
+    assert_eq!(groups("(un|^)set", "reunset"), ["unset", "un"]);
+    assert_eq!(search("(un|^)set", "reset"), None);
+    assert_eq!(groups("(in|out)put$", "inoutput"), ["output", "out"]);
     assert_eq!(groups("(a$)()", "ba"), ["a", "a", ""]);
     assert_eq!(search("^$", "").unwrap().groups, [Some((0, 0))]);
     assert_eq!(search("$", "abc").unwrap().groups, [Some((3, 3))]);
     // Nothing follows the end, and nothing precedes the start.
-    for (pattern, subject) in [("$^", ""), ("e$f", "ef"), ("a^b", "ab"), ("$$", ""), (".+^", "a")] {
+    for (pattern, subject) in [("$^", ""), ("x$y", "xy"), ("x^y", "xy"), ("$$", ""), ("x+^", "x")] {
         assert_eq!(search(pattern, subject), None, "{pattern}");
     }
     // Upstream never returns from this one.
@@ -94,7 +94,7 @@ fn escapes() {
     assert!(matches("^[\\\\^a]$", b"^") && !matches("^[\\\\^a]$", b"b"));
     assert!(matches("^[]a]$", b"]") && matches("^[^]a]$", b"b") && !matches("^[^]a]$", b"]"));
     assert!(matches("^[a-]$", b"-") && matches("^[-a]$", b"-"));
-    assert!(matches("[\\\\[:alpha:]]", b":]") && !matches("[\\\\[:alpha:]]", b":"));
+    assert!(matches("[\\\\[:digit:]]", b":]") && !matches("[\\\\[:digit:]]", b":"));
 }
 
 #[test]
@@ -126,8 +126,8 @@ fn named_classes() {
 #[test]
 fn repetitions() {
     for (pattern, matched, refused) in [
-        ("ab{0}c", &["ac"][..], &["abc", "abbc"][..]),
-        ("ab{2}{2}c", &["abbbbc"], &["abbc", "abbbc", "abbbbbc"]),
+        ("xy{0}z", &["xz"][..], &["xyz", "xyyz"][..]),
+        ("xy{2}{2}z", &["xyyyyz"], &["xyyz", "xyyyz", "xyyyyyz"]),
         ("^a{2,3}$", &["aa", "aaa"], &["", "a", "aaaa"]),
         ("^a{2,}$", &["aa", "aaaaaaa"], &["", "a"]),
         ("^(a|bc){1,2}$", &["a", "bc", "abc", "bca"], &["", "abca"]),
@@ -142,5 +142,26 @@ fn repetitions() {
         for subject in refused {
             assert!(dfa.matches(subject.as_bytes()).is_none(), "{pattern} {subject}");
         }
+    }
+}
+
+/// What `matched()` answered in a kernel: stap 5.6's automata and ours, in one module, on linux 7.2.
+#[test]
+fn as_in_the_kernel() {
+    for (pattern, subject, wanted) in [
+        ("([a-z]+)=([^;]*);?", "key=value; other=x", &["key=value;", "key", "value"][..]),
+        ("(([^ ]+) )*([0-9]+)", "foo bar 42", &["foo bar 42", "bar ", "bar", "42"]),
+        ("([^,]*),([^,]*),(.*)", "one,two,three,four", &["one,two,three,four", "one", "two", "three,four"]),
+        ("((a)(b(c))){1,2}|d()", "abcabc", &["abcabc", "abc", "a", "bc", "c", ""]),
+        ("((a)(b(c))){1,2}|d()", "dabcabc", &["d", "", "", "", "", ""]),
+        ("(x{0}y){2}", "yy", &["yy", "y"]),
+        ("(x{0}y){2}", "xyxy", &[]),
+        ("abcd|c", "abcd", &["c"]),
+        ("abcd|bc+", "abccd", &["bcc"]),
+        ("(a)|ab", "ab", &["ab", "a"]),
+        ("(ab|a)(bc|c)", "abc", &["abc", "a", "bc"]),
+        ("(a|(b))*", "ba", &["ba", "a", "b"]),
+    ] {
+        assert_eq!(groups(pattern, subject), wanted, "{pattern} {subject}");
     }
 }

@@ -4,6 +4,7 @@ mod c_code;
 mod captures;
 mod errors;
 mod second_engine;
+mod simulation;
 
 use super::{Captures, compile};
 

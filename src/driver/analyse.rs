@@ -1,0 +1,133 @@
+//! Pass 2: names, probe points, types; what is unused goes. Also the listings, which end here.
+
+use super::Stop;
+use super::clock::{Stopwatch, count, memory};
+use super::parse::Parsed;
+use crate::terminal::Terminal;
+use crate::world::OsWorld;
+use frontend::diag::Diagnostics;
+use frontend::hir::{Program, dump};
+use frontend::optimise;
+use frontend::resolve::derive::Family;
+use frontend::resolve::{listing, resolve};
+use frontend::session::{Mode, Session};
+use frontend::source::Token;
+use frontend::types::{self, TypeTable};
+
+/// A program with its types.
+#[derive(Debug)]
+pub struct Analysed {
+    /// The program.
+    pub program: Program,
+    /// Types of its variables.
+    pub types: TypeTable,
+}
+
+/// Runs the pass and prints what it prints. `None` if the run ends here as it should.
+///
+/// # Errors
+/// [`Stop::Failed`] after the messages were printed.
+pub fn analyse(
+    session: &Session,
+    parsed: &Parsed<'_>,
+    families: &[&'static dyn Family],
+    terminal: &mut Terminal,
+) -> Result<Option<Analysed>, Stop> {
+    let watch = Stopwatch::start();
+    let verbosity = session.verbosity[1];
+    terminal.renderer.filter.verbosity = verbosity;
+    if session.mode == Mode::DumpProbeTypes {
+        terminal.out(listing::dump_probe_types(session, families).as_bytes());
+        return Ok(None);
+    }
+    let (analysed, sound) = elaborate(session, parsed, families, terminal);
+    let Analysed { program, types } = &analysed;
+    let ok = sound && terminal.renderer.errors() == 0;
+    let mut listed = String::new();
+    match session.mode {
+        Mode::DumpFunctions => listed = listing::dump_functions(program, types, verbosity > 0),
+        Mode::List => listed = listing::list_probes(program, types, false, verbosity > 0),
+        Mode::ListVariables => listed = listing::list_probes(program, types, true, verbosity > 0),
+        _ if (ok && session.last_pass == 2) || (!ok && verbosity > 2) => {
+            terminal.out(dump::program(program, types, verbosity).as_bytes());
+        }
+        _ => {}
+    }
+    terminal.out(listed.as_bytes());
+    if verbosity > 0 {
+        terminal.line(&format!(
+            "Pass 2: analyzed script: {}, {}, {}, {} {}{}",
+            count(program.probes.len(), "probe"),
+            count(program.functions.len(), "function"),
+            count(program.embeds.len(), "embed"),
+            count(program.globals.len(), "global"),
+            memory(),
+            watch.text()
+        ));
+    }
+    warn_of_unused_arguments(session, parsed, program, terminal);
+    if session.semantic_keep_going && terminal.renderer.errors() > 0 {
+        terminal.raw(&terminal.renderer.catalogue(&parsed.sources));
+    }
+    if session.mode.is_dump() {
+        // The status of a listing says whether there was anything.
+        return if listed.is_empty() { Err(Stop::Failed) } else { Ok(None) };
+    }
+    if !ok {
+        terminal.line("Pass 2: analysis failed.  [man error::pass2]");
+        return Err(Stop::Failed);
+    }
+    Ok(if session.last_pass == 2 { None } else { Some(analysed) })
+}
+
+/// Resolution, folding, types, pruning. The second value is false if a stage found errors.
+fn elaborate(
+    session: &Session,
+    parsed: &Parsed<'_>,
+    families: &[&'static dyn Family],
+    terminal: &mut Terminal,
+) -> (Analysed, bool) {
+    let sources = &parsed.sources;
+    let mut sound = true;
+    // A stage after an error would speak of its consequences.
+    let mut report = |terminal: &mut Terminal, diagnostics: Diagnostics| {
+        sound &= !diagnostics.has_errors();
+        terminal.diagnostics(sources, diagnostics);
+        (sound && terminal.renderer.errors() == 0) || session.semantic_keep_going
+    };
+    let library = &parsed.library;
+    let (mut program, diagnostics) = resolve(session, &OsWorld, &parsed.scripts, library, families);
+    if !report(terminal, diagnostics) && !session.mode.is_dump() {
+        let types = TypeTable::declared(&program);
+        return (Analysed { program, types }, false);
+    }
+    let (known, diagnostics) = optimise::before_types(session, sources, &mut program);
+    if !report(terminal, diagnostics) && !session.mode.is_dump() {
+        return (Analysed { program, types: known }, false);
+    }
+    let (mut types, diagnostics) = types::infer(&program, known);
+    if !report(terminal, diagnostics) && !session.mode.is_dump() {
+        return (Analysed { program, types }, false);
+    }
+    let derive_end = |token: &Token| optimise::end_probe(session, &OsWorld, families, token);
+    let diagnostics = optimise::after_types(session, sources, &mut program, &mut types, &derive_end);
+    report(terminal, diagnostics);
+    (Analysed { program, types }, sound)
+}
+
+/// `-e 'probe begin {}' word`: nobody looks at the word (main.cxx).
+fn warn_of_unused_arguments(
+    session: &Session,
+    parsed: &Parsed<'_>,
+    program: &Program,
+    terminal: &mut Terminal,
+) {
+    if program.globals.iter().any(|global| matches!(global.name.as_str(), "argc" | "argv")) {
+        return;
+    }
+    for number in 1..=session.arguments.len() {
+        if !parsed.used_arguments.contains(&number) {
+            terminal.warn(&format!("unused command line option ${number}/@{number}"));
+        }
+    }
+}
