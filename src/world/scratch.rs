@@ -11,7 +11,17 @@ static PENDING: Mutex<Option<PathBuf>> = Mutex::new(None);
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
-    keep: bool,
+    fate: Fate,
+}
+
+/// What becomes of the directory at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Removed,
+    /// Stays, and the user is told where.
+    Kept,
+    /// Stays: the user named it.
+    Foreign,
 }
 
 impl Scratch {
@@ -24,7 +34,7 @@ impl Scratch {
         if !keep {
             *PENDING.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.clone());
         }
-        Ok(Scratch { path, keep })
+        Ok(Scratch { path, fate: if keep { Fate::Kept } else { Fate::Removed } })
     }
 
     /// Uses a directory of the user's, which stays (`--tmpdir`).
@@ -33,7 +43,7 @@ impl Scratch {
     /// Whatever making a missing directory gives.
     pub fn existing(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
-        Ok(Scratch { path: path.canonicalize()?, keep: true })
+        Ok(Scratch { path: path.canonicalize()?, fate: Fate::Foreign })
     }
 
     /// The directory.
@@ -44,8 +54,10 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if !self.keep {
-            remove_pending();
+        match self.fate {
+            Fate::Removed => remove_pending(),
+            Fate::Kept => eprintln!("Keeping temporary directory \"{}\"", self.path.display()),
+            Fate::Foreign => {}
         }
     }
 }
