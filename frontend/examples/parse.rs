@@ -3,17 +3,20 @@
 
 use frontend::session::Session;
 use frontend::source::{FileKind, SourceFile, SourceMap};
+use frontend::syntax::dump::{declarations, file};
 use frontend::syntax::{LibraryMacros, parse, parse_macros};
+use frontend::tree::print::Form;
 use std::time::Instant;
 
 fn main() {
     let mut session = Session::for_tests();
-    let (mut kind, mut files, mut dump) = (FileKind::User, Vec::new(), false);
+    let (mut kind, mut files, mut dump, mut round_trip) = (FileKind::User, Vec::new(), false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "-g" => session.guru = true,
             "-p" => dump = true,
+            "-R" => round_trip = true,
             "-t" => kind = FileKind::Tapset,
             "-a" => session.arguments.extend(arguments.next()),
             "-r" => session.kernel.release = arguments.next().unwrap_or_default(),
@@ -38,7 +41,35 @@ fn main() {
         } else {
             let parse = parse(&session, id, map.file(id), &macros);
             if dump {
-                println!("{:#?}", parse.script);
+                println!("# parse tree dump\n{}", file(&name, &parse.script, Form::Upstream));
+            }
+            if round_trip && !parse.diagnostics.has_errors() {
+                let text = declarations(&parse.script, Form::Faithful);
+                let copy = map.add(SourceFile::new("copy", kind, text.as_bytes()));
+                let again = self::parse(
+                    &Session { guru: true, ..session.clone() },
+                    copy,
+                    map.file(copy),
+                    &LibraryMacros::new(),
+                );
+                let equal = again.script.globals == parse.script.globals
+                    && again.script.functions == parse.script.functions
+                    && again.script.aliases == parse.script.aliases
+                    && again.script.probes == parse.script.probes
+                    && again.script.embeds == parse.script.embeds;
+                if !equal || again.diagnostics.has_errors() {
+                    println!(
+                        "{name}: ROUND TRIP {:?}",
+                        again
+                            .diagnostics
+                            .iter()
+                            .map(|d| (&d.message, d.token.as_ref().map(|t| map.describe(t.pos))))
+                            .collect::<Vec<_>>()
+                    );
+                    if dump {
+                        println!("{text}");
+                    }
+                }
             }
             parse.diagnostics
         };

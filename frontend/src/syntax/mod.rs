@@ -11,6 +11,7 @@ mod class;
 mod classify;
 mod condition;
 mod context;
+pub mod dump;
 mod errors;
 mod fault;
 mod format;

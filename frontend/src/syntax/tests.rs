@@ -1,9 +1,11 @@
 //! Tests of the parser as a whole: text in, tree out.
 
 use super::ast::*;
+use super::dump::{declarations, file};
 use super::{LibraryMacros, Parse, parse, parse_macros};
 use crate::session::Session;
 use crate::source::{FileId, FileKind, SourceFile};
+use crate::tree::print::Form;
 use crate::tree::*;
 
 pub(super) fn parse_text(text: &str) -> Parse {
@@ -189,4 +191,82 @@ fn a_macro_file_holds_macros_only() {
     let again = parse_macros(&session, FileId(2), &file("@define d %( 1 %) @define a %( 2 %)"), &mut macros);
     assert_eq!(again.len(), 1);
     assert_eq!(macros.names().collect::<Vec<_>>(), ["a", "b"]);
+}
+
+/// Declarations and statements of every kind.
+const EVERYTHING: &str = r#"
+global a, b = 1, c[10], d%[20] private global e = "x" "y" private f global g = -5
+probe begin, timer.s(5)?, kernel.{function("a"), module("m").function("b").return}!, foo*bar**.x if (a > 1) {
+  printf("hello %s %-8d|%.*s\n\"", "x", 6 * 7, 3, "y") exit()
+  if (a) b = 3; else c[1] = 2
+  if (a) { if (b) ; } else if (c) return_value() else { }
+  foreach (v = [i+, j] in d[1, *] limit 3) { print(i) }
+  foreach (k in d @sum-) ;
+  foreach (v- = k in @hist_log(d)) break
+  for (;;) continue
+  for (i = 0; i < 10; i++) next
+  while (1) { }
+  try { a++ ++b } catch (m) { println(m) }
+  try { } catch { }
+  x = $foo->bar[1]->baz$ . @cast(p, "t", "kernel")->z[i] . ("lit" . "eral") . (a ? b : c)
+  ; y = &$x->y z = &foo->bar y <<< 3 .= "a" a = b = c
+  ([a, b + 1, *] in c && [(a & b)] in c) || !(a in @hist_linear(c, -1, 10, 2))
+  delete d[*, 1] delete a delete $x->y
+  print(@hist_log(x)) sprint(@hist_linear(x, -1, 10, 2)[3], 4) println() printd(",", 1, 2, 3) print_char(65)
+  s !~ "re\." @variance(x, 3) @count(x[1]) @defined($x) @entry($y) @perf("c") @probewrite(v) @enum("E")
+  @enumname(1, "t", "m") @uregister(3) @uderef(4, a + 1) @const("X") %{ /* pure */ 1 %} @var("n@c", "m")$$
+  ;(a)[1] f(x)->y$ (-a ^ ~b) >>> 3 << +1 18446744073709551615 -1 "new
+line" "tab	AA"
+}
+probe x = y = begin { } , { a = 1 }
+probe z += end { }
+function f:string (a:long, b:string, c):3 { return a return }
+private function g() %{ /* C */ %}
+%{ file level %}
+"#;
+
+#[test]
+fn the_faithful_form_parses_back() {
+    let script = good(&EVERYTHING.replace("\"new\nline\"", "\"new\\\nline\""));
+    let text = declarations(&script, Form::Faithful);
+    assert_eq!(good(&text), script, "{text}");
+}
+
+#[test]
+fn the_dump_has_upstream_form() {
+    let script = good(
+        r#"global a[5] = 1
+        "#
+        .replace(" = 1", "")
+        .as_str(),
+    );
+    assert_eq!(file("<input>", &script, Form::Upstream), "# file <input>\nglobal a[5]\n");
+    let script = good(
+        r#"probe begin, end ? { if (a) b .= "\"" . c . 1; else next printf("x\n") ; try { } catch (e) { } }
+        function f:long (a, b:string) { return a }"#,
+    );
+    expect_test::expect![[r#"
+        # file f.stp
+        probe begin,end?{
+        if (a) (b) .= (("\"" . c . 1))
+        else next
+        ;
+        printf("x\\n");
+        try {
+        {
+        }
+        } catch (e) {
+        {
+        }
+        }
+        ;
+        }
+        function f (a, b)
+        {
+        return a;
+        }
+    "#]]
+    .assert_eq(&file("f.stp", &script, Form::Upstream));
+    let old = declarations(&good("probe begin { a . b . c }"), Form::UpstreamBinaryConcat);
+    assert_eq!(old, "probe begin{\n((a) . (b)) . (c);\n}\n");
 }
