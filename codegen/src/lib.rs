@@ -1,3 +1,13 @@
-//! Pure back half of the translator: typed program in, C text out.
+//! Back half of the translator: a typed program in, C text for the installed runtime out.
+//!
+//! Two public functions, [`plan`](plan()) and [`emit`](emit()): the plan decides every name, temporary, lock, size and
+//! order, the emitter only spells it. [`families`] holds what is special to each kind of probe.
 
+pub mod emit;
+pub mod families;
+pub mod plan;
+pub mod profile;
 pub mod regex;
+
+pub use emit::{CUnit, emit};
+pub use plan::{Plan, plan};

@@ -1,0 +1,119 @@
+//! Which globals each probe locks, in one order for all probes: the order of the globals.
+
+use super::effects::Effects;
+use super::lower::Context;
+use crate::families;
+use frontend::hir::GlobalId;
+use frontend::types::Type;
+
+/// One lock of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockPlan {
+    /// Whose lock.
+    pub global: GlobalId,
+    /// Exclusive.
+    pub write: bool,
+}
+
+/// Locks and condition updates of all probes.
+#[derive(Debug)]
+pub struct Table {
+    probes: Vec<Vec<LockPlan>>,
+    conditions: Vec<Vec<usize>>,
+}
+
+impl Table {
+    /// Computes both for a program.
+    pub fn new(cx: &Context<'_>) -> Self {
+        let program = cx.program;
+        let bodies: Vec<Effects> =
+            program.probes.iter().map(|probe| cx.effects.of_stmt(&probe.body.root)).collect();
+        let condition_effects: Vec<Option<Effects>> = program
+            .probes
+            .iter()
+            .map(|probe| probe.condition.as_ref().map(|condition| cx.effects.of_expr(condition)))
+            .collect();
+        let conditions: Vec<Vec<usize>> = program
+            .probes
+            .iter()
+            .zip(&bodies)
+            .map(|(probe, body)| {
+                condition_effects
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, condition)| {
+                        condition.as_ref().is_some_and(|condition| {
+                            !condition.reads.is_disjoint(&body.writes)
+                                || (probe.lineage.evaluates_conditions && !condition.reads.is_empty())
+                        })
+                    })
+                    .map(|(index, _)| index)
+                    .collect()
+            })
+            .collect();
+        // Begin, end and error probes run alone and take no locks. What only they write need not be locked to be read.
+        let mut locked = Effects::default();
+        let takes_locks: Vec<bool> = program
+            .probes
+            .iter()
+            .map(|probe| {
+                families::family(probe.family)
+                    .and_then(|family| family.group(probe))
+                    .is_some_and(|group| families::mechanism(group).takes_locks())
+            })
+            .collect();
+        for (body, takes) in bodies.iter().zip(&takes_locks) {
+            if *takes {
+                locked.add(body);
+            }
+        }
+        let probes = bodies
+            .iter()
+            .zip(&conditions)
+            .map(|(body, conditions)| {
+                let mut effects = body.clone();
+                for &index in conditions {
+                    if let Some(Some(condition)) = condition_effects.get(index) {
+                        effects.add(condition);
+                    }
+                }
+                locks(cx, &effects, &locked)
+            })
+            .collect();
+        Table { probes, conditions }
+    }
+
+    /// Locks of a probe that takes locks.
+    pub fn of_probe(&self, index: usize) -> Vec<LockPlan> {
+        self.probes.get(index).cloned().unwrap_or_default()
+    }
+
+    /// Probes whose conditions a probe may change.
+    pub fn conditions_of(&self, index: usize) -> &[usize] {
+        self.conditions.get(index).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn locks(cx: &Context<'_>, effects: &Effects, locked: &Effects) -> Vec<LockPlan> {
+    let ids = (0..cx.program.globals.len()).map(|index| GlobalId(index as u32));
+    ids.filter_map(|global| {
+        let (mut read, mut write) = (effects.reads.contains(&global), effects.writes.contains(&global));
+        if !read && !write {
+            return None;
+        }
+        let somebody_writes = if cx.types.global(global).value == Type::Stats {
+            // Adding a sample touches this processor's part only and shares the lock; reading collects all parts.
+            if read != write {
+                (read, write) = (write, read);
+            }
+            locked.reads.contains(&global)
+        } else {
+            locked.writes.contains(&global)
+        };
+        if !write && read && !somebody_writes {
+            return None;
+        }
+        Some(LockPlan { global, write })
+    })
+    .collect()
+}

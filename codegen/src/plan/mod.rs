@@ -1,0 +1,656 @@
+//! `plan()`: a typed program to a [`Plan`], in which every name, temporary, lock, size and order is decided.
+
+pub mod actions;
+pub mod effects;
+pub mod ir;
+pub mod locks;
+pub mod lower;
+pub mod names;
+pub mod storage;
+pub mod verify;
+
+use crate::families::{self, Group};
+use crate::profile::RuntimeProfile;
+use effects::{EffectTable, Effects, tagged};
+use frontend::diag::{Diagnostic, Diagnostics};
+use frontend::hir::{Function, FunctionBody, GlobalId, Probe, Program};
+use frontend::session::Session;
+use frontend::source::{FileKind, SourceMap};
+use frontend::tree::walk::{all_exprs, all_stmts};
+use frontend::tree::{ExprKind, FormatPart, StmtKind};
+use frontend::types::{Owner, Type, TypeTable};
+use indexmap::IndexSet;
+use ir::{Op, Val};
+use locks::LockPlan;
+use lower::Duty;
+use lower::{Context, Lowerer, Planned, Tables};
+use smol_str::SmolStr;
+use std::collections::BTreeSet;
+use storage::{BodyPlan, GlobalPlan, MapType};
+
+/// How many temporaries of each kind are alive at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Numbers.
+    pub longs: u32,
+    /// String buffers.
+    pub buffers: u32,
+    /// Pointers to strings.
+    pub pointers: u32,
+    /// Pointers to array nodes.
+    pub cursors: u32,
+    /// Pointers to statistics.
+    pub stats: u32,
+}
+
+/// Parameters of a function, as callers must know them.
+#[derive(Debug, Clone, Default)]
+pub struct Params {
+    /// For each parameter: a string that is passed as a pointer, because the function does not write it.
+    pub pointers: Vec<bool>,
+    /// The body may say `next`.
+    pub has_next: bool,
+}
+
+/// A distinct format: one C function.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Format {
+    /// Prints; else makes a string.
+    pub to_stream: bool,
+    /// Text and conversions.
+    pub parts: Vec<FormatPart>,
+}
+
+impl Format {
+    /// `stp_printf_3`, `stp_sprintf_1`: numbered together, from 1.
+    pub fn name(&self, index: usize) -> String {
+        format!("stp_{}_{}", if self.to_stream { "printf" } else { "sprintf" }, index + 1)
+    }
+}
+
+/// Distinct formats in order of first use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FormatTable(IndexSet<Format>);
+
+impl FormatTable {
+    /// Number of a format, which is added if it is new.
+    pub fn insert(&mut self, format: Format) -> usize {
+        self.0.insert_full(format).0
+    }
+
+    /// Every format.
+    pub fn iter(&self) -> impl Iterator<Item = &Format> {
+        self.0.iter()
+    }
+
+    /// The format of that number.
+    pub fn get(&self, index: usize) -> Option<&Format> {
+        self.0.get_index(index)
+    }
+}
+
+/// Distinct regular expressions in order of first use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RegexTable(IndexSet<SmolStr>);
+
+impl RegexTable {
+    /// Number of a pattern, which is added if it is new.
+    pub fn insert(&mut self, pattern: &SmolStr) -> usize {
+        self.0.insert_full(pattern.clone()).0
+    }
+
+    /// Every pattern.
+    pub fn iter(&self) -> impl Iterator<Item = &SmolStr> {
+        self.0.iter()
+    }
+}
+
+/// A function.
+#[derive(Debug, Clone)]
+pub struct FunctionPlan {
+    /// C name.
+    pub c_name: String,
+    /// Name in the script.
+    pub name: SmolStr,
+    /// Position of the declaration.
+    pub position: SmolStr,
+    /// The same as run-time errors give it.
+    pub blame: SmolStr,
+    /// Type of the value; unknown is void.
+    pub result: Type,
+    /// Number of parameters.
+    pub params: usize,
+    /// Storage of locals, and the steps.
+    pub body: BodyPlan,
+    /// C text instead of steps, with the globals that it names: (unmangled name, global, written).
+    pub code: Option<(SmolStr, Vec<(SmolStr, GlobalId, bool)>)>,
+    /// Statements to check for at entry.
+    pub precheck: Option<u32>,
+    /// Names that `STAP_ARG_x` is defined for, with their C fields.
+    pub arg_macros: Vec<(SmolStr, String)>,
+    /// Fields carry their script names, too (language level 1.7 and older).
+    pub old_style: bool,
+}
+
+/// A probe.
+#[derive(Debug, Clone)]
+pub struct ProbePlan {
+    /// Position in `stap_probes`.
+    pub index: usize,
+    /// C name of the handler; another probe's if both do the same.
+    pub handler: Option<String>,
+    /// True if the handler is emitted for this probe.
+    pub owns_handler: bool,
+    /// Final point.
+    pub point: String,
+    /// Point as the script spells it.
+    pub script_point: String,
+    /// `FILE:LINE:COLUMN`.
+    pub position: SmolStr,
+    /// ` from: ...` chain.
+    pub derivation: String,
+    /// Storage and steps.
+    pub body: BodyPlan,
+    /// Lock table.
+    pub locks: Vec<LockPlan>,
+    /// True if the handler takes locks at all.
+    pub takes_locks: bool,
+    /// Statements to check for at entry.
+    pub precheck: Option<u32>,
+    /// Conditions of other probes that this one may change.
+    pub conditions: Vec<ConditionPlan>,
+    /// C that the family wants in front of the body.
+    pub prologue: Vec<String>,
+    /// Group that carries it; `None` for probes that never run.
+    pub group: Option<Group>,
+}
+
+/// Re-evaluation of a probe's condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConditionPlan {
+    /// Whose.
+    pub probe: usize,
+    /// Steps before the value is known.
+    pub ops: Vec<Op>,
+    /// The value.
+    pub value: Val,
+    /// The probe can be armed and disarmed while it runs.
+    pub on_the_fly: bool,
+}
+
+/// File-level C.
+#[derive(Debug, Clone)]
+pub struct EmbedPlan {
+    /// Text.
+    pub code: SmolStr,
+    /// Belongs behind the probes (`pragma:suffix`).
+    pub suffix: bool,
+}
+
+/// What tapset C asks for by pragma.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Stack unwinding.
+    pub unwind: bool,
+    /// Symbol tables.
+    pub symbols: bool,
+    /// Line tables.
+    pub lines: bool,
+    /// Memory maps of processes.
+    pub vma: bool,
+    /// Sub-matches of regular expressions.
+    pub tagged_dfa: bool,
+}
+
+/// Options and facts that show in the C text.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name of the script, for the kernel log.
+    pub script: String,
+    /// Language level, major and minor.
+    pub compatible: (u32, u32),
+    /// Level of the runtime, as `--version` gives it.
+    pub version: String,
+    /// Release that the module is for.
+    pub release: String,
+    /// Mask of `--privilege`.
+    pub privilege: u32,
+    /// `--skip-badvars`.
+    pub skip_badvars: bool,
+    /// `-b`.
+    pub bulk: bool,
+    /// `-t`.
+    pub timing: bool,
+    /// Standard output is no terminal.
+    pub stdout_not_a_tty: bool,
+    /// `--suppress-handler-errors`.
+    pub suppress_handler_errors: bool,
+    /// `--suppress-time-limits`.
+    pub suppress_time_limits: bool,
+    /// `--modinfo`.
+    pub modinfo: Vec<(String, String)>,
+    /// Name of the module.
+    pub module_name: String,
+}
+
+/// Everything that the emitter spells.
+#[derive(Debug)]
+pub struct Plan {
+    /// Options.
+    pub settings: Settings,
+    /// The runtime.
+    pub profile: RuntimeProfile,
+    /// File-level C.
+    pub embeds: Vec<EmbedPlan>,
+    /// By [`GlobalId`].
+    pub globals: Vec<GlobalPlan>,
+    /// Array types, in the order of their instantiation.
+    pub map_types: Vec<MapType>,
+    /// By [`FunctionId`](frontend::hir::FunctionId).
+    pub functions: Vec<FunctionPlan>,
+    /// Indexes into `functions` by C name.
+    pub function_order: Vec<usize>,
+    /// By [`ProbeId`](frontend::hir::ProbeId).
+    pub probes: Vec<ProbePlan>,
+    /// The derived probes that the plans were made from, with their families' attachments.
+    pub derived: Vec<Probe>,
+    /// Compiled formats.
+    pub formats: FormatTable,
+    /// Compiled patterns.
+    pub regexes: Vec<crate::regex::Dfa>,
+    /// `MAXNESTING`.
+    pub nesting: u32,
+    /// Pragmas.
+    pub needs: Needs,
+    /// The background timer that applies changed conditions is needed.
+    pub refresh_timer: bool,
+    /// Perf counters: name and path of the process.
+    pub perf_counters: Vec<(SmolStr, SmolStr)>,
+}
+
+/// Plans a program.
+///
+/// `types` must be the table that `infer` made for this very program.
+///
+/// # Errors
+/// What cannot be said in C, with its position.
+pub fn plan(
+    session: &Session,
+    sources: &SourceMap,
+    program: &Program,
+    types: &TypeTable,
+    profile: &RuntimeProfile,
+) -> Result<Plan, Diagnostics> {
+    let effects = EffectTable::new(program, types);
+    let params: Vec<Params> = program.functions.iter().map(|f| params(f, types, program)).collect();
+    let cx = Context { session, sources, program, types, effects: &effects, params: &params };
+    let mut planner = Planner { cx: &cx, tables: Tables::default(), diagnostics: Diagnostics::new() };
+    let functions = planner.functions();
+    let probes = planner.probes();
+    let mut diagnostics = planner.diagnostics;
+    let tables = planner.tables;
+    let needs = needs(program);
+    let regexes = compile_regexes(&tables, needs.tagged_dfa, program, &mut diagnostics);
+    let globals: Vec<GlobalPlan> = program
+        .globals
+        .iter()
+        .enumerate()
+        .map(|(index, global)| storage::plan_global(global, types.global(GlobalId(index as u32))))
+        .collect();
+    let mut function_order: Vec<usize> = (0..functions.len()).collect();
+    function_order.sort_by(|&left, &right| functions[left].c_name.cmp(&functions[right].c_name));
+    let refresh_timer = probes.iter().any(|probe| {
+        let safe = probe.group.is_none_or(|group| families::mechanism(group).on_the_fly().safe);
+        !safe && probe.conditions.iter().any(|condition| condition.on_the_fly)
+    });
+    let plan = Plan {
+        settings: settings(session, sources),
+        profile: profile.clone(),
+        embeds: embeds(program, session),
+        map_types: storage::map_types(&globals),
+        globals,
+        functions,
+        function_order,
+        probes,
+        derived: program.probes.clone(),
+        formats: tables.formats,
+        regexes,
+        nesting: storage::nesting(program),
+        needs,
+        refresh_timer,
+        perf_counters: program.perf_counters.clone(),
+    };
+    if let Err(problem) = verify::verify(&plan) {
+        diagnostics.push(problem);
+    }
+    if diagnostics.has_errors() { Err(diagnostics) } else { Ok(plan) }
+}
+
+struct Planner<'a> {
+    cx: &'a Context<'a>,
+    tables: Tables,
+    diagnostics: Diagnostics,
+}
+
+impl<'a> Planner<'a> {
+    fn functions(&mut self) -> Vec<FunctionPlan> {
+        let functions = &self.cx.program.functions;
+        (0..functions.len()).filter_map(|index| self.collect(|this| this.function(index))).collect()
+    }
+
+    fn probes(&mut self) -> Vec<ProbePlan> {
+        let locks = locks::Table::new(self.cx);
+        let count = self.cx.program.probes.len();
+        let mut probes: Vec<ProbePlan> =
+            (0..count).filter_map(|index| self.collect(|this| this.probe(index, &locks))).collect();
+        share_handlers(&mut probes);
+        probes
+    }
+
+    fn collect<T>(&mut self, build: impl FnOnce(&mut Self) -> Planned<T>) -> Option<T> {
+        match build(self) {
+            Ok(value) => Some(value),
+            Err(diagnostic) => {
+                self.diagnostics.push(*diagnostic);
+                None
+            }
+        }
+    }
+
+    /// Statements of a body that can be checked once at its entry.
+    fn precheck(&self, count: Option<u32>) -> Option<u32> {
+        if self.cx.session.suppress_time_limits || self.cx.session.unoptimized { None } else { count }
+    }
+
+    fn function(&mut self, index: usize) -> Planned<FunctionPlan> {
+        let cx = self.cx;
+        let function = &cx.program.functions[index];
+        let id = frontend::hir::FunctionId(index as u32);
+        let owner = Owner::Function(id);
+        let result = cx.types.results.get(index).copied().unwrap_or_default();
+        let precheck = self.precheck(actions::count_function(cx.program, id));
+        let (body, code) = match &function.body {
+            FunctionBody::Script(script) => {
+                let counted = precheck.is_none() && !cx.session.suppress_time_limits;
+                let mut lowerer =
+                    Lowerer::new(cx, &mut self.tables, owner, &script.locals, counted, None);
+                lowerer.body(&script.root, Duty::default())?;
+                let body = storage::plan_body(
+                    &script.locals,
+                    &cx.types.function_locals[index],
+                    function.params,
+                    &cx.params[index].pointers,
+                    storage::has_embedded(&script.root),
+                    lowerer,
+                );
+                (body, None)
+            }
+            FunctionBody::Embedded { locals, code, globals, .. } => {
+                let types = &cx.types.function_locals[index];
+                let body = storage::plan_embedded(locals, types, &cx.params[index].pointers);
+                (body, Some((code.clone(), globals.clone())))
+            }
+        };
+        let arg_macros = function
+            .locals()
+            .iter()
+            .zip(&body.locals)
+            .filter(|(_, plan)| plan.in_frame())
+            .map(|(local, plan)| (local.name.clone(), plan.c_name.clone()))
+            .collect();
+        let old_style = cx.session.compatible.before(1, 8)
+            || code.as_ref().is_some_and(|(code, _)| tagged(code, "unmangled"));
+        Ok(FunctionPlan {
+            c_name: names::function(function, index),
+            name: function.name.clone(),
+            position: names::position(cx.sources, &function.origin.0).into(),
+            blame: names::blame(cx.sources, &function.origin.0).into(),
+            result,
+            params: function.params,
+            body,
+            code,
+            precheck: precheck.filter(|&count| count > 0),
+            arg_macros,
+            old_style,
+        })
+    }
+
+    fn probe(&mut self, index: usize, locks: &locks::Table) -> Planned<ProbePlan> {
+        let cx = self.cx;
+        let probe = &cx.program.probes[index];
+        let Some(family) = families::family(probe.family) else {
+            let message = format!("no such probe family: {}", probe.family);
+            return Err(Box::new(Diagnostic::semantic("plan:family", message).at(&probe.origin.0)));
+        };
+        let group = family.group(probe);
+        let mechanism = group.map(families::mechanism);
+        let takes_locks = mechanism.is_some_and(families::Mechanism::takes_locks);
+        let id = frontend::hir::ProbeId(index as u32);
+        let owner = Owner::Probe(id);
+        let conditioned = locks.conditions_of(index);
+        let lock_table = if takes_locks { locks.of_probe(index) } else { Vec::new() };
+        let locked: BTreeSet<GlobalId> = lock_table.iter().map(|lock| lock.global).collect();
+        let precheck = self.precheck(actions::count_stmt(cx.program, &probe.body.root));
+        let counted = precheck.is_none() && !cx.session.suppress_time_limits;
+        let mut lowerer = Lowerer::new(
+            cx,
+            &mut self.tables,
+            owner,
+            &probe.body.locals,
+            counted,
+            takes_locks.then_some(locked),
+        );
+        // With conditions to update, the locks are held until that is done.
+        let duty = Duty {
+            lock: !lock_table.is_empty(),
+            unlock: !lock_table.is_empty() && conditioned.is_empty(),
+        };
+        lowerer.body(&probe.body.root, duty)?;
+        let mut conditions = Vec::new();
+        let body_ops = lowerer.take_ops();
+        for &other in conditioned {
+            let Some(condition) = &cx.program.probes[other].condition else { continue };
+            let value = lowerer.condition(condition)?;
+            conditions.push(ConditionPlan {
+                probe: other,
+                ops: lowerer.take_ops(),
+                value,
+                on_the_fly: families::family(cx.program.probes[other].family)
+                    .and_then(|family| family.group(&cx.program.probes[other]))
+                    .is_some_and(|group| families::mechanism(group).on_the_fly().supported),
+            });
+        }
+        let embedded = storage::has_embedded(&probe.body.root);
+        let types = &cx.types.probe_locals[index];
+        let mut body = storage::plan_body(&probe.body.locals, types, 0, &[], embedded, lowerer);
+        body.ops = body_ops;
+        let origin = probe.derivation.first().unwrap_or(&probe.point);
+        let script_point = probe.lineage.script_point.as_ref().unwrap_or(&probe.point);
+        Ok(ProbePlan {
+            index,
+            handler: group.map(|_| format!("probe_{index}")),
+            owns_handler: group.is_some(),
+            point: print_point(&probe.point),
+            script_point: print_point(script_point),
+            position: names::position(cx.sources, &probe.origin.0).into(),
+            derivation: derivation(probe, origin),
+            body,
+            locks: lock_table,
+            takes_locks,
+            precheck: precheck.filter(|&count| count > 0),
+            conditions,
+            prologue: family.prologue(probe),
+            group,
+        })
+    }
+}
+
+/// A probe point as run-time text prints it, its condition included.
+fn print_point(point: &frontend::syntax::ast::ProbePoint) -> String {
+    names::point(point)
+}
+
+fn derivation(probe: &Probe, first: &frontend::syntax::ast::ProbePoint) -> String {
+    let mut text = String::new();
+    let chain = if probe.derivation.is_empty() { std::slice::from_ref(first) } else { &probe.derivation[..] };
+    for point in chain {
+        text.push_str(" from: ");
+        text.push_str(&print_point(point));
+    }
+    text
+}
+
+/// Probes whose handlers do the same share the first one's.
+fn share_handlers(probes: &mut [ProbePlan]) {
+    for later in 1..probes.len() {
+        let (before, rest) = probes.split_at_mut(later);
+        let Some(probe) = rest.first_mut() else { continue };
+        let same = before.iter().find(|other| {
+            other.owns_handler
+                && probe.owns_handler
+                && !probe.body.has_entry_locals
+                && other.group == probe.group
+                && other.position == probe.position
+                && other.body == probe.body
+                && other.locks == probe.locks
+                && other.conditions == probe.conditions
+                && other.prologue == probe.prologue
+        });
+        if let Some(other) = same {
+            probe.handler = other.handler.clone();
+            probe.owns_handler = false;
+        }
+    }
+}
+
+fn params(function: &Function, types: &TypeTable, program: &Program) -> Params {
+    let index = program.functions.iter().position(|other| std::ptr::eq(other, function)).unwrap_or(0);
+    let locals = &types.function_locals[index];
+    let is_string = |param: usize| locals.get(param) == Some(&Type::String);
+    match &function.body {
+        FunctionBody::Script(body) => {
+            let effects: Effects = EffectTable::locals_only().of_stmt(&body.root);
+            let mut has_next = false;
+            all_stmts(&body.root, &mut |stmt| has_next |= matches!(stmt.kind, StmtKind::Next));
+            let pointers = (0..function.params)
+                .map(|param| {
+                    let id = frontend::hir::LocalId(param as u32);
+                    is_string(param) && !effects.local_writes.contains(&id)
+                })
+                .collect();
+            Params { pointers, has_next }
+        }
+        FunctionBody::Embedded { code, .. } => {
+            let unmodified = tagged(code, "unmodified-fnargs");
+            let pointers = (0..function.params).map(|param| unmodified && is_string(param)).collect();
+            Params { pointers, has_next: code.contains("STAP_NEXT;") }
+        }
+    }
+}
+
+fn needs(program: &Program) -> Needs {
+    let mut needs = Needs::default();
+    let mut look = |code: &str| {
+        needs.unwind |= tagged(code, "pragma:unwind");
+        needs.symbols |= tagged(code, "pragma:symbols");
+        needs.lines |= tagged(code, "pragma:lines");
+        needs.vma |= tagged(code, "pragma:vma");
+        needs.tagged_dfa |= tagged(code, "pragma:tagged_dfa");
+    };
+    for embed in &program.embeds {
+        look(&embed.code);
+    }
+    let bodies = program.functions.iter().filter_map(|function| match &function.body {
+        FunctionBody::Script(body) => Some(&**body),
+        FunctionBody::Embedded { .. } => None,
+    });
+    for body in bodies.chain(program.probes.iter().map(|probe| &probe.body)) {
+        all_exprs(&body.root, &mut |expr| {
+            if let ExprKind::Embedded(code) = &expr.kind {
+                look(code);
+            }
+        });
+    }
+    for function in &program.functions {
+        if let FunctionBody::Embedded { code, .. } = &function.body {
+            look(code);
+        }
+    }
+    needs
+}
+
+fn compile_regexes(
+    tables: &Tables,
+    tagged: bool,
+    program: &Program,
+    diagnostics: &mut Diagnostics,
+) -> Vec<crate::regex::Dfa> {
+    let mut compiled = Vec::new();
+    for pattern in tables.regexes.iter() {
+        match crate::regex::compile(pattern, tagged) {
+            Ok(dfa) => compiled.push(dfa),
+            Err(error) => {
+                let mut diagnostic = Diagnostic::semantic("plan:regex", error.to_string());
+                if let Some(token) = token_of_pattern(program, pattern) {
+                    diagnostic = diagnostic.at(token);
+                }
+                diagnostics.push(diagnostic);
+            }
+        }
+    }
+    compiled
+}
+
+fn token_of_pattern<'a>(program: &'a Program, wanted: &str) -> Option<&'a frontend::source::Token> {
+    let mut found = None;
+    let functions = program.functions.iter().filter_map(|function| match &function.body {
+        FunctionBody::Script(body) => Some(&**body),
+        FunctionBody::Embedded { .. } => None,
+    });
+    for body in program.probes.iter().map(|probe| &probe.body).chain(functions) {
+        all_exprs(&body.root, &mut |expr| {
+            if let ExprKind::Match { pattern, .. } = &expr.kind
+                && pattern == wanted
+            {
+                found.get_or_insert(&expr.origin.0);
+            }
+        });
+    }
+    found
+}
+
+fn embeds(program: &Program, session: &Session) -> Vec<EmbedPlan> {
+    let suffixes = !session.version.before(5, 6);
+    program
+        .embeds
+        .iter()
+        .map(|embed| EmbedPlan {
+            code: embed.code.clone(),
+            suffix: suffixes && embed.code.contains("pragma:suffix"),
+        })
+        .collect()
+}
+
+fn settings(session: &Session, sources: &SourceMap) -> Settings {
+    let script = sources.iter().find(|(_, file)| file.kind == FileKind::User);
+    let script = script.map_or("<input>", |(_, file)| file.name.as_str());
+    Settings {
+        script: script.rsplit('/').next().unwrap_or(script).to_owned(),
+        compatible: session.compatible.major_minor(),
+        version: session.version.to_string(),
+        release: session.kernel.release.clone(),
+        privilege: match session.privilege {
+            frontend::session::Privilege::User => 2,
+            frontend::session::Privilege::System => 4,
+            frontend::session::Privilege::Developer => 8,
+        },
+        skip_badvars: session.skip_badvars,
+        bulk: session.bulk,
+        timing: session.timing,
+        stdout_not_a_tty: !session.stdout_is_terminal && !session.version.before(5, 0),
+        suppress_handler_errors: session.suppress_handler_errors,
+        suppress_time_limits: session.suppress_time_limits,
+        modinfo: session.modinfo.clone(),
+        module_name: session.module_name.clone(),
+    }
+}
