@@ -2,6 +2,8 @@
 //!
 //! The fields carry the names of `runtime_shim`'s profile, which will take this type's place.
 
+use runtime_shim::profile::HwBreakpoint;
+
 /// What differs between runtimes, as far as generated C shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuntimeProfile {
@@ -21,6 +23,10 @@ pub struct RuntimeProfile {
     pub init_timing: bool,
     /// `struct _stp_module` has `debug_line_str` and `debug_line_str_len` (5.0).
     pub debug_line_str: bool,
+    /// Who registers hardware breakpoints.
+    pub hwbkpt: HwBreakpoint,
+    /// `stap_cleanup_task_finder_target(tgt)` exists and must be called for each target at exit (5.0).
+    pub cleanup_task_finder_target: bool,
 }
 
 impl RuntimeProfile {
@@ -36,6 +42,12 @@ impl RuntimeProfile {
             systemtap_wq: from((5, 0)),
             init_timing: from((5, 1)),
             debug_line_str: from((5, 0)),
+            hwbkpt: match (major, minor) {
+                older if older < (5, 1) => HwBreakpoint::Emitted,
+                middle if middle < (5, 3) => HwBreakpoint::OneArray,
+                _ => HwBreakpoint::TwoArrays,
+            },
+            cleanup_task_finder_target: from((5, 0)),
         }
     }
 }

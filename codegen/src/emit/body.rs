@@ -60,7 +60,8 @@ fn write_fields(out: &mut CWriter, body: &BodyPlan, old_style: bool) {
 
 fn list(kind: &str, stem: &str, count: u32) -> Option<String> {
     let names: Vec<String> = (0..count).map(|number| format!("{stem}{number}")).collect();
-    (count > 0).then(|| format!("{kind}{};", names.join(&format!(", {}", kind.trim_start_matches(|c| c != '*')))))
+    (count > 0)
+        .then(|| format!("{kind}{};", names.join(&format!(", {}", kind.trim_start_matches(|c| c != '*')))))
 }
 
 /// Declares what a body keeps in C variables.

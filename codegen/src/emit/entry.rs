@@ -168,7 +168,9 @@ pub fn write_epilogue(out: &mut CWriter, plan: &Plan, entry: &Entry<'_>) {
         out.line(";");
     } else {
         out.open("if (unlikely (atomic_read (skipped_count()) > MAXSKIPPED)) {");
-        out.line("if (unlikely (pseudo_atomic_cmpxchg (session_state(), STAP_SESSION_RUNNING, STAP_SESSION_ERROR)");
+        out.line(
+            "if (unlikely (pseudo_atomic_cmpxchg (session_state(), STAP_SESSION_RUNNING, STAP_SESSION_ERROR)",
+        );
         out.line("              == STAP_SESSION_RUNNING))");
         out.line("  _stp_error (\"Skipped too many probes, check MAXSKIPPED or try again with stap -t for more details.\");");
         out.close("}");
@@ -216,7 +218,9 @@ fn write_overload(out: &mut CWriter) {
     out.line("c->cycles_sum += cycles_elapsed;");
     out.open("if (interval > STP_OVERLOAD_INTERVAL) {");
     out.open("if (c->cycles_sum > STP_OVERLOAD_THRESHOLD) {");
-    out.line("_stp_error (\"probe overhead (%lld cycles) exceeded threshold (%lld cycles) in last %lld cycles\",");
+    out.line(
+        "_stp_error (\"probe overhead (%lld cycles) exceeded threshold (%lld cycles) in last %lld cycles\",",
+    );
     out.line("            (long long) c->cycles_sum, STP_OVERLOAD_THRESHOLD, STP_OVERLOAD_INTERVAL);");
     out.line("atomic_set (session_state(), STAP_SESSION_ERROR);");
     out.line("atomic_inc (error_count());");

@@ -125,12 +125,7 @@ impl Speller<'_> {
             },
             Val::Binary(op, left, right) => self.binary(*op, left, right),
             Val::Select(condition, then, otherwise) => (
-                format!(
-                    "{} ? {} : {}",
-                    self.truth(condition),
-                    self.operand(then),
-                    self.operand(otherwise)
-                ),
+                format!("{} ? {} : {}", self.truth(condition), self.operand(then), self.operand(otherwise)),
                 Binding::Loose,
             ),
             Val::Compare(op, left, right) => (
@@ -151,8 +146,7 @@ impl Speller<'_> {
                 Binding::Tight,
             ),
             Val::Exists(array, keys) => {
-                let (suffix, global, keys) =
-                    (self.suffix(*array), self.global(*array), self.keys(keys));
+                let (suffix, global, keys) = (self.suffix(*array), self.global(*array), self.keys(keys));
                 if self.is_stat_map(*array) {
                     (format!("_stp_pmap_get_{suffix} ({global}{keys}) != NULL"), Binding::Loose)
                 } else {
@@ -191,10 +185,16 @@ impl Speller<'_> {
     fn binary(&self, op: BinaryOp, left: &Val, right: &Val) -> (String, Binding) {
         let spelled = match op {
             BinaryOp::Divide => {
-                return (format!("_stp_div64 (NULL, {}, {})", self.val(left), self.val(right)), Binding::Tight);
+                return (
+                    format!("_stp_div64 (NULL, {}, {})", self.val(left), self.val(right)),
+                    Binding::Tight,
+                );
             }
             BinaryOp::Modulo => {
-                return (format!("_stp_mod64 (NULL, {}, {})", self.val(left), self.val(right)), Binding::Tight);
+                return (
+                    format!("_stp_mod64 (NULL, {}, {})", self.val(left), self.val(right)),
+                    Binding::Tight,
+                );
             }
             BinaryOp::ShiftLeft | BinaryOp::ShiftRight => {
                 let count = self.shift(right);
@@ -233,7 +233,11 @@ impl Speller<'_> {
                 self.keys(keys)
             ),
             Text::Cursor(CursorRead::Key { cursor, array, key }) => {
-                format!("(_stp_map_key_get_str_{} (cursor{cursor}, {}) ?: \"\")", self.suffix(*array), key + 1)
+                format!(
+                    "(_stp_map_key_get_str_{} (cursor{cursor}, {}) ?: \"\")",
+                    self.suffix(*array),
+                    key + 1
+                )
             }
             Text::Cursor(CursorRead::Value { cursor, array }) => {
                 format!("(_stp_map_get_str_{} (cursor{cursor}) ?: \"\")", self.suffix(*array))

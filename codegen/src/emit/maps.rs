@@ -34,11 +34,7 @@ pub fn write_op(spell: &Speller<'_>, out: &mut CWriter, op: &Op) {
             let info = stat_info(spell, *stat);
             let flags = bit_flags(&info);
             out.line("preempt_disable ();");
-            out.line(format!(
-                "_stp_stat_add ({}, {}, {flags});",
-                spell.global(*stat),
-                spell.val(value)
-            ));
+            out.line(format!("_stp_stat_add ({}, {}, {flags});", spell.global(*stat), spell.val(value)));
             out.line("preempt_enable_no_resched ();");
         }
         Op::SampleElement { array, keys, value, at } => {
@@ -83,7 +79,10 @@ pub fn write_op(spell: &Speller<'_>, out: &mut CWriter, op: &Op) {
             let (suffix, walked) = (spell.suffix(*array), spell.walked(*array));
             out.line(match limit {
                 Some(limit) => {
-                    format!("_stp_map_sortn_{suffix} ({walked}, {}, {column}, {direction});", spell.val(limit))
+                    format!(
+                        "_stp_map_sortn_{suffix} ({walked}, {}, {column}, {direction});",
+                        spell.val(limit)
+                    )
                 }
                 None => format!("_stp_map_sort_{suffix} ({walked}, {column}, {direction});"),
             });
@@ -94,8 +93,9 @@ pub fn write_op(spell: &Speller<'_>, out: &mut CWriter, op: &Op) {
         Op::Advance { cursor, array } => {
             out.line(format!("cursor{cursor} = _stp_map_iter ({}, cursor{cursor});", spell.walked(*array)));
         }
-        Op::DeleteAtCursor { cursor, array } => out
-            .line(format!("cursor{cursor} = _stp_map_iterdel ({}, cursor{cursor});", spell.walked(*array))),
+        Op::DeleteAtCursor { cursor, array } => {
+            out.line(format!("cursor{cursor} = _stp_map_iterdel ({}, cursor{cursor});", spell.walked(*array)))
+        }
         Op::UnlessCursor(cursor, label) => out.line(format!("if (!cursor{cursor}) goto {};", label.name())),
         Op::DeleteElement(array, keys) => {
             let kind = if spell.is_stat_map(*array) { "pmap" } else { "map" };
@@ -130,18 +130,12 @@ fn checked(spell: &Speller<'_>, out: &mut CWriter, call: &str, fault: &Fault, at
 fn fetch(spell: &Speller<'_>, source: &StatSource) -> String {
     match source {
         StatSource::Scalar(stat) => format!("_stp_stat_get ({}, 0)", spell.global(*stat)),
-        StatSource::Element(array, keys) => format!(
-            "_stp_pmap_get_{} ({}{})",
-            spell.suffix(*array),
-            spell.global(*array),
-            spell.keys(keys)
-        ),
-        StatSource::Aggregated(array, keys) => format!(
-            "_stp_map_get_{} ({}{})",
-            spell.suffix(*array),
-            spell.walked(*array),
-            spell.keys(keys)
-        ),
+        StatSource::Element(array, keys) => {
+            format!("_stp_pmap_get_{} ({}{})", spell.suffix(*array), spell.global(*array), spell.keys(keys))
+        }
+        StatSource::Aggregated(array, keys) => {
+            format!("_stp_map_get_{} ({}{})", spell.suffix(*array), spell.walked(*array), spell.keys(keys))
+        }
         StatSource::Cursor { cursor, array } => {
             format!("_stp_map_get_stat_data_{} (cursor{cursor})", spell.suffix(*array))
         }

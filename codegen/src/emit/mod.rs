@@ -152,7 +152,10 @@ fn source(plan: &Plan, active: &[Active]) -> String {
 fn write_head(out: &mut CWriter, plan: &Plan, active: &[Active]) {
     // Texts of the runtime's own errors.
     for (name, text) in [
-        ("RUNTIME_H_01", "myproc-unprivileged tapset function called without is_myproc checking for pid %d (euid %d)"),
+        (
+            "RUNTIME_H_01",
+            "myproc-unprivileged tapset function called without is_myproc checking for pid %d (euid %d)",
+        ),
         ("LOC2C_01", "read fault [man error::fault] at 0x%lx"),
         ("LOC2C_02", "write fault [man error::fault] at 0x%lx"),
         ("LOC2C_03", "divide by zero in DWARF operand (%s)"),

@@ -106,7 +106,9 @@ fn write_init(out: &mut CWriter, plan: &Plan, active: &[Active]) {
         out.lines(&this.sections.init);
         out.open("if (rc) {");
         out.line("if (probe_point)");
-        out.line("  _stp_error (\"probe %s registration error [man warning::pass5] (rc %d)\", probe_point, rc);");
+        out.line(
+            "  _stp_error (\"probe %s registration error [man warning::pass5] (rc %d)\", probe_point, rc);",
+        );
         // End probes must not run, error probes may.
         out.line("atomic_set (session_state(), STAP_SESSION_ERROR);");
         for earlier in active.iter().take(index).rev() {
@@ -170,8 +172,12 @@ fn write_privilege_check(out: &mut CWriter) {
     out.line("rc = -EINVAL;");
     out.close("}");
     out.middle("} else if (! STP_PRIVILEGE_CONTAINS (_stp_privilege_credentials, STP_PRIVILEGE)) {");
-    out.line("_stp_error (\"Your privilege credentials (%s) are insufficient to run this module (%s required).\",");
-    out.line("            privilege_to_text (_stp_privilege_credentials), privilege_to_text (STP_PRIVILEGE));");
+    out.line(
+        "_stp_error (\"Your privilege credentials (%s) are insufficient to run this module (%s required).\",",
+    );
+    out.line(
+        "            privilege_to_text (_stp_privilege_credentials), privilege_to_text (STP_PRIVILEGE));",
+    );
     out.line("rc = -EINVAL;");
     out.close("}");
 }

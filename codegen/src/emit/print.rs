@@ -45,10 +45,8 @@ pub fn write_locals(out: &mut CWriter, plan: &Plan) {
 
 /// Writes the functions.
 pub fn write_functions(out: &mut CWriter, plan: &Plan) {
-    let has_text = plan
-        .formats
-        .iter()
-        .any(|format| format.parts.iter().any(|part| matches!(part, FormatPart::Text(_))));
+    let has_text =
+        plan.formats.iter().any(|format| format.parts.iter().any(|part| matches!(part, FormatPart::Text(_))));
     if has_text {
         out.gap();
         out.line("/* Copies the literal parts of formats; end is the last byte that may be written. */");

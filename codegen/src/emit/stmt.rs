@@ -71,10 +71,7 @@ impl Speller<'_> {
             }
             Op::TakeResult { to, function } => {
                 let name = self.function_name(*function);
-                out.line(format!(
-                    "{} = c->locals[c->nesting+1].{name}.__retvalue;",
-                    self.place(*to)
-                ));
+                out.line(format!("{} = c->locals[c->nesting+1].{name}.__retvalue;", self.place(*to)));
             }
             Op::Print(text) => out.line(format!("_stp_print ({});", self.text(text))),
             Op::PrintChar(val) => out.line(format!("_stp_print_char ({});", self.val(val))),
@@ -91,7 +88,9 @@ impl Speller<'_> {
                 out.line("goto out;");
                 out.close("}");
             }
-            Op::Try { body, handler, variable, entry } => self.try_catch(out, body, handler, *variable, entry),
+            Op::Try { body, handler, variable, entry } => {
+                self.try_catch(out, body, handler, *variable, entry)
+            }
             Op::StoreMemory { user, size, address, value } => out.line(format!(
                 "store_{}deref({size}, ({}), ({}));",
                 if *user { 'u' } else { 'k' },
@@ -349,4 +348,3 @@ pub fn write_unlock(out: &mut CWriter) {
     out.line("c->locked = 2;");
     out.close("}");
 }
-

@@ -16,7 +16,7 @@ use crate::emit::entry::Entry;
 use crate::emit::writer::CWriter;
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Body, Lineage, Probe};
-use frontend::resolve::derive::{Access, Derived, DeriveContext, Family, Param, Pattern};
+use frontend::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
 use frontend::source::Token;
 use frontend::syntax::ast::{Component, ProbePoint};
 use frontend::tree::{Literal, Origin};

@@ -20,7 +20,18 @@
 //! A mechanism without probes of its own (the task finder) says in [`Mechanism::active`] when it is needed.
 
 pub mod begin;
+pub mod hwbkpt;
+pub mod itrace;
+pub mod kprobe;
+pub mod netfilter;
+pub mod perf;
+mod point;
+pub mod procfs;
+pub mod task_finder;
+#[cfg(test)]
+mod testing;
 pub mod timer;
+pub mod utrace;
 
 use crate::emit::entry::{Entry, write_entry};
 use crate::emit::writer::CWriter;
@@ -194,11 +205,33 @@ impl<'a> GroupContext<'a> {
 }
 
 /// All families. One line each; the order is that of listings.
-pub static FAMILIES: &[&dyn EmitFamily] = &[&begin::Begin, &begin::Never, &timer::Timer];
+pub static FAMILIES: &[&dyn EmitFamily] = &[
+    &begin::Begin,
+    &begin::Never,
+    &timer::Timer,
+    &kprobe::KprobeFamily,
+    &hwbkpt::HwbkptFamily,
+    &perf::PerfFamily,
+    &procfs::ProcfsFamily,
+    &netfilter::NetfilterFamily,
+    &utrace::UtraceFamily,
+    &itrace::ItraceFamily,
+];
 
 /// All mechanisms, in the order of [`Group`].
-pub static MECHANISMS: &[&dyn Mechanism] =
-    &[&begin::BeginMechanism, &timer::JiffiesMechanism, &timer::HighResolutionMechanism];
+pub static MECHANISMS: &[&dyn Mechanism] = &[
+    &task_finder::VmaTracker,
+    &begin::BeginMechanism,
+    &kprobe::KprobeMechanism,
+    &timer::JiffiesMechanism,
+    &hwbkpt::HwbkptMechanism,
+    &perf::PerfMechanism,
+    &timer::HighResolutionMechanism,
+    &procfs::ProcfsMechanism,
+    &netfilter::NetfilterMechanism,
+    &utrace::UtraceMechanism,
+    &task_finder::TaskFinder,
+];
 
 /// The family of that name.
 pub fn family(name: &str) -> Option<&'static dyn EmitFamily> {

@@ -21,7 +21,7 @@ use crate::emit::entry::Entry;
 use crate::emit::writer::CWriter;
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{Access, Derived, DeriveContext, Family, Param, Pattern};
+use frontend::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
 use frontend::syntax::ast::ProbePoint;
 use frontend::tree::Literal;
 use std::any::Any;
@@ -96,14 +96,8 @@ impl Family for Timer {
         PATTERNS
     }
 
-    fn derive(
-        &self,
-        _: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
-        let fail = |site: &'static str, message: String| {
-            Err(Box::new(Diagnostic::semantic(site, message)))
-        };
+    fn derive(&self, _: &DeriveContext<'_>, point: &ProbePoint) -> Result<Vec<Derived>, Box<Diagnostic>> {
+        let fail = |site: &'static str, message: String| Err(Box::new(Diagnostic::semantic(site, message)));
         let number = |name: &str| {
             let component = point.components.iter().find(|component| component.functor == name)?;
             component.arg.as_ref().and_then(Literal::number)
@@ -230,9 +224,7 @@ impl Mechanism for JiffiesMechanism {
         Sections {
             declarations: out.finish(),
             init,
-            exit: format!(
-                "for (i = 0; i < {count}; i++)\n  {stop} (& stap_timer_probes[i].timer_list);\n"
-            ),
+            exit: format!("for (i = 0; i < {count}; i++)\n  {stop} (& stap_timer_probes[i].timer_list);\n"),
             ..Sections::default()
         }
     }
@@ -266,7 +258,9 @@ impl Mechanism for HighResolutionMechanism {
         out.gap();
         out.open("static hrtimer_return_t _stp_hrtimer_notify_function (struct hrtimer *timer) {");
         out.line("int rc = HRTIMER_NORESTART;");
-        out.line("struct stap_hrtimer_probe *stp = container_of (timer, struct stap_hrtimer_probe, hrtimer);");
+        out.line(
+            "struct stap_hrtimer_probe *stp = container_of (timer, struct stap_hrtimer_probe, hrtimer);",
+        );
         out.line("if (atomic_read (session_state()) == STAP_SESSION_STARTING");
         out.open("    || atomic_read (session_state()) == STAP_SESSION_RUNNING) {");
         out.line("_stp_hrtimer_update (stp);");

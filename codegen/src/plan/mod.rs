@@ -372,8 +372,7 @@ impl<'a> Planner<'a> {
         let (body, code) = match &function.body {
             FunctionBody::Script(script) => {
                 let counted = precheck.is_none() && !cx.session.suppress_time_limits;
-                let mut lowerer =
-                    Lowerer::new(cx, &mut self.tables, owner, &script.locals, counted, None);
+                let mut lowerer = Lowerer::new(cx, &mut self.tables, owner, &script.locals, counted, None);
                 lowerer.body(&script.root, Duty::default())?;
                 let body = storage::plan_body(
                     &script.locals,
@@ -441,10 +440,8 @@ impl<'a> Planner<'a> {
             takes_locks.then_some(locked),
         );
         // With conditions to update, the locks are held until that is done.
-        let duty = Duty {
-            lock: !lock_table.is_empty(),
-            unlock: !lock_table.is_empty() && conditioned.is_empty(),
-        };
+        let duty =
+            Duty { lock: !lock_table.is_empty(), unlock: !lock_table.is_empty() && conditioned.is_empty() };
         lowerer.body(&probe.body.root, duty)?;
         let mut conditions = Vec::new();
         let body_ops = lowerer.take_ops();

@@ -203,9 +203,7 @@ pub fn plan_global(global: &Global, types: &GlobalType) -> GlobalPlan {
         }
         (false, _) => GlobalKind::Map { of, size: global.size, wrap: global.wrap },
         (true, Type::Stats) => GlobalKind::Stat(types.stat.clone()),
-        (true, Type::String) => {
-            GlobalKind::Text(global.init.as_ref().and_then(Literal::string).cloned())
-        }
+        (true, Type::String) => GlobalKind::Text(global.init.as_ref().and_then(Literal::string).cloned()),
         (true, _) => GlobalKind::Long(global.init.as_ref().and_then(Literal::number)),
     };
     let settable = !global.synthetic && global.mangled.starts_with("__global_");
@@ -239,8 +237,10 @@ const MOST_STEPS: u32 = 200_000;
 /// `MAXNESTING`: the longest chain of calls from any function, one for the probe that starts it, and some for
 /// recursion (translate.cxx: `recursion_info`).
 pub fn nesting(program: &Program) -> u32 {
-    let calls: Vec<Vec<FunctionId>> = program.functions.iter().map(|function| callees(&function.body)).collect();
-    let mut search = Search { calls: &calls, deepest: 0, recursive: false, steps: 0, depth: vec![0; calls.len()] };
+    let calls: Vec<Vec<FunctionId>> =
+        program.functions.iter().map(|function| callees(&function.body)).collect();
+    let mut search =
+        Search { calls: &calls, deepest: 0, recursive: false, steps: 0, depth: vec![0; calls.len()] };
     for root in 0..calls.len() {
         let mut chain = Vec::new();
         search.visit(root, &mut chain);

@@ -38,7 +38,7 @@ pub fn end_probe(
         family.patterns().iter().any(|pattern| pattern.components == [("end", Param::None)])
     };
     let Some(family) = families.iter().find(serves) else { return Ok(Vec::new()) };
-    let context = DeriveContext { session, world, origin: token, tapset_file: None };
+    let context = DeriveContext { session, world, origin: token, tapset_file: None, suggestions: false };
     let probes = family.derive(&context, &point)?.into_iter().map(|derived| Probe {
         origin: origin.clone(),
         point: derived.point,

@@ -51,6 +51,9 @@ pub struct DeriveContext<'a> {
     pub origin: &'a Token,
     /// Path of the tapset file that the location is written in, if it is one.
     pub tapset_file: Option<&'a str>,
+    /// False where an error would not be printed (optional points, listings): then costly comparisons with every known
+    /// name are not worth it.
+    pub suggestions: bool,
 }
 
 /// How a target expression is used.

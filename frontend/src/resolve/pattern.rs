@@ -357,6 +357,7 @@ impl Resolver<'_> {
             world: self.world,
             origin: &walk.usage.origin,
             tapset_file: tapset_file.as_deref(),
+            suggestions: self.errors_are_read(),
         };
         let derived = family.derive(&context, point).map_err(Failure::Error)?;
         walk.found.extend(derived.into_iter().map(|derived| Matched {
@@ -487,10 +488,15 @@ impl Resolver<'_> {
         Ok(())
     }
 
+    /// False where an error will not be printed: optional points, branches of a wildcard, listings.
+    fn errors_are_read(&self) -> bool {
+        let listing = matches!(self.session.mode, Mode::List | Mode::ListVariables);
+        self.quiet == 0 && self.hidden == 0 && !(listing && self.session.verbosity[1] < 2)
+    }
+
     /// ` (similar: ...)` among the siblings; nothing where nobody will read it.
     fn similar_functors(&self, at: usize, functor: &str) -> String {
-        let listing = matches!(self.session.mode, Mode::List | Mode::ListVariables);
-        if self.quiet > 0 || self.hidden > 0 || (listing && self.session.verbosity[1] < 2) {
+        if !self.errors_are_read() {
             return String::new();
         }
         let wanted = match functor.find('*') {

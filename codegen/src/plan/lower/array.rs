@@ -275,8 +275,7 @@ impl Lowerer<'_> {
         let at = self.blame(token);
         self.push(Op::CheckStat { data, at: at.clone() });
         let low = Val::Binary(BinaryOp::GreaterEqual, Box::new(index.clone()), Box::new(Val::Const(0)));
-        let high =
-            Val::Binary(BinaryOp::Less, Box::new(index.clone()), Box::new(Val::Buckets(global)));
+        let high = Val::Binary(BinaryOp::Less, Box::new(index.clone()), Box::new(Val::Buckets(global)));
         self.push(Op::Check {
             condition: Val::Binary(BinaryOp::LogicalAnd, Box::new(low), Box::new(high)),
             fault: Fault::BucketRange,
@@ -296,11 +295,9 @@ pub(super) fn slice_test(cursor: u32, array: GlobalId, wanted: &[Option<Arg>]) -
         .filter_map(|(key, wanted)| {
             let read = CursorRead::Key { cursor, array, key };
             Some(match wanted.as_ref()? {
-                Arg::Long(val) => Val::Binary(
-                    BinaryOp::Equal,
-                    Box::new(val.clone()),
-                    Box::new(Val::Cursor(read)),
-                ),
+                Arg::Long(val) => {
+                    Val::Binary(BinaryOp::Equal, Box::new(val.clone()), Box::new(Val::Cursor(read)))
+                }
                 Arg::Text(text) => {
                     Val::Compare(BinaryOp::Equal, Box::new(text.clone()), Box::new(Text::Cursor(read)))
                 }

@@ -209,8 +209,8 @@ impl Lowerer<'_> {
                 self.text_reads(&text, &mut reads);
                 let mut own = Reads::default();
                 self.place_reads(place, &mut own);
-                let aliased = !reads.locals.is_disjoint(&own.locals)
-                    || !reads.globals.is_disjoint(&own.globals);
+                let aliased =
+                    !reads.locals.is_disjoint(&own.locals) || !reads.globals.is_disjoint(&own.globals);
                 let text = if aliased { self.spill_text(text) } else { text };
                 if append {
                     self.push(Op::Append(place, text));

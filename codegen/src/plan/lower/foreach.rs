@@ -105,8 +105,7 @@ impl Lowerer<'_> {
 
     /// Leaves the loop after `limit` rounds.
     fn round(&mut self, limit: Val, counter: Place, end: super::Label) {
-        let over =
-            Val::Binary(BinaryOp::GreaterEqual, Box::new(Val::Place(counter)), Box::new(limit));
+        let over = Val::Binary(BinaryOp::GreaterEqual, Box::new(Val::Place(counter)), Box::new(limit));
         self.push(Op::If(over, vec![Op::Goto(end)], Vec::new()));
         self.push(Op::Update(counter, BinaryOp::Add, Val::Const(1)));
     }
@@ -125,11 +124,7 @@ impl Lowerer<'_> {
         let bucket = self.read_place(*var);
         self.push(Op::Set(bucket, Val::Const(0)));
         self.push(Op::Label(top));
-        let more = Val::Binary(
-            BinaryOp::Less,
-            Box::new(Val::Place(bucket)),
-            Box::new(Val::Buckets(global)),
-        );
+        let more = Val::Binary(BinaryOp::Less, Box::new(Val::Place(bucket)), Box::new(Val::Buckets(global)));
         self.push(Op::If(more, Vec::new(), vec![Op::Goto(end)]));
         if let Some((limit, counter)) = limit {
             self.round(limit, counter, end);

@@ -42,7 +42,8 @@ impl Lowerer<'_> {
         let mut wanted = 0;
         for part in &parts {
             if let FormatPart::Conversion(conversion) = part {
-                wanted += 1 + usize::from(conversion.width == Measure::Dynamic)
+                wanted += 1
+                    + usize::from(conversion.width == Measure::Dynamic)
                     + usize::from(conversion.precision == Measure::Dynamic);
             }
         }
@@ -160,13 +161,12 @@ fn whole_text(parts: &[FormatPart], args: &[Arg]) -> Option<Text> {
     match (parts, args) {
         ([], []) => Some(Text::Literal("".into())),
         ([FormatPart::Text(text)], []) => Some(Text::Literal(text.clone())),
-        ([FormatPart::Conversion(conversion)], [Arg::Text(text)]) if plain(conversion) => {
-            Some(text.clone())
+        ([FormatPart::Conversion(conversion)], [Arg::Text(text)]) if plain(conversion) => Some(text.clone()),
+        ([FormatPart::Conversion(conversion), FormatPart::Text(end)], [Arg::Text(Text::Literal(text))])
+            if plain(conversion) =>
+        {
+            Some(Text::Literal(format!("{text}{end}").into()))
         }
-        (
-            [FormatPart::Conversion(conversion), FormatPart::Text(end)],
-            [Arg::Text(Text::Literal(text))],
-        ) if plain(conversion) => Some(Text::Literal(format!("{text}{end}").into())),
         _ => None,
     }
 }

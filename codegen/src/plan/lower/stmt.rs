@@ -174,10 +174,7 @@ impl Lowerer<'_> {
         let condition_needs = (duty.lock || duty.unlock) && self.expr_needs_locks(condition);
         let duty_of = |this: &Self, stmt: &Stmt<Bound>| {
             let needs = (duty.lock || duty.unlock) && this.stmt_needs_locks(stmt);
-            let inner = Duty {
-                lock: duty.lock && needs && !condition_needs,
-                unlock: duty.unlock && needs,
-            };
+            let inner = Duty { lock: duty.lock && needs && !condition_needs, unlock: duty.unlock && needs };
             (inner, duty.unlock && condition_needs && !needs)
         };
         let (then_duty, then_unlocks) = duty_of(self, then);

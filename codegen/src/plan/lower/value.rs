@@ -76,9 +76,7 @@ impl Lowerer<'_> {
             ExprKind::EnumName { .. } => {
                 Err(Self::error("lower:enumname", "cannot translate @enumname expression", token))
             }
-            ExprKind::Hist(_) => {
-                Err(Self::error("lower:hist", "histogram where a value is expected", token))
-            }
+            ExprKind::Hist(_) => Err(Self::error("lower:hist", "histogram where a value is expected", token)),
         }
     }
 
@@ -94,9 +92,7 @@ impl Lowerer<'_> {
             return Err(Self::error("lower:binary", "operand lost", &expr.origin.0));
         };
         match (first, second) {
-            (Arg::Text(first), Arg::Text(second)) => {
-                Ok(Val::Compare(op, Box::new(first), Box::new(second)))
-            }
+            (Arg::Text(first), Arg::Text(second)) => Ok(Val::Compare(op, Box::new(first), Box::new(second))),
             (Arg::Long(first), Arg::Long(second)) => match op {
                 BinaryOp::Divide | BinaryOp::Modulo => {
                     let at = self.blame(&expr.origin.0);

@@ -1,0 +1,424 @@
+//! `kprobe.*`: kernel functions by symbol, without debug information.
+//!
+//! | point | meaning |
+//! |---|---|
+//! | `kprobe.function("f")`, `.call` | entry of a kernel function; `* ? [ {` make a pattern |
+//! | `kprobe.function("f").return[.maxactive(N)]` | its return; `@entry(expression)` is evaluated at entry |
+//! | `kprobe.module("m").function("f")...` | the same in a module |
+//! | `kprobe.statement(ADDRESS).absolute` | an address, `-g` only |
+//!
+//! No context variables. Privileged. The names are those of the kernel's symbol table; where no table is at hand an
+//! exact name is taken as it is, and the kernel says at registration if there is no such function.
+
+use super::{EmitFamily, Group, GroupContext, GroupProbe, Mechanism, OnTheFly, Sections};
+use crate::emit::entry::Entry;
+use crate::emit::writer::{CWriter, literal};
+use crate::families::point::{self, rewritten};
+use frontend::diag::Diagnostic;
+use frontend::hir::{Attachment, Probe};
+use frontend::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
+use frontend::resolve::suggest;
+use frontend::syntax::ast::ProbePoint;
+use frontend::tree::Literal;
+use frontend::wildcard::{self, Escape};
+use smol_str::SmolStr;
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Where a kprobe goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A symbol: `function`, or `module:function`.
+    Symbol(SmolStr),
+    /// An address as the kernel sees it.
+    Absolute(u64),
+}
+
+/// A kprobe or kretprobe.
+#[derive(Debug)]
+pub struct Kprobe {
+    /// Where.
+    pub place: Place,
+    /// Module that the place is in, empty for the kernel.
+    pub module: SmolStr,
+    /// True for kretprobes.
+    pub on_return: bool,
+    /// `.maxactive(N)`.
+    pub max_active: Option<u16>,
+    /// Registration may fail silently.
+    pub optional: bool,
+}
+
+impl Attachment for Kprobe {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+macro_rules! pattern {
+    ($(($name:literal, $param:ident)),+) => {
+        Pattern { components: &[$(($name, Param::$param)),+], access: Access::Privileged }
+    };
+}
+
+const PATTERNS: &[Pattern] = &[
+    pattern!(("kprobe", None), ("function", String)),
+    pattern!(("kprobe", None), ("function", String), ("call", None)),
+    pattern!(("kprobe", None), ("function", String), ("return", None)),
+    pattern!(("kprobe", None), ("function", String), ("return", None), ("maxactive", Number)),
+    pattern!(("kprobe", None), ("module", String), ("function", String)),
+    pattern!(("kprobe", None), ("module", String), ("function", String), ("call", None)),
+    pattern!(("kprobe", None), ("module", String), ("function", String), ("return", None)),
+    pattern!(
+        ("kprobe", None),
+        ("module", String),
+        ("function", String),
+        ("return", None),
+        ("maxactive", Number)
+    ),
+    pattern!(("kprobe", None), ("statement", Number), ("absolute", None)),
+];
+
+/// The family.
+#[derive(Debug)]
+pub struct KprobeFamily;
+
+impl Family for KprobeFamily {
+    fn name(&self) -> &'static str {
+        "kprobe"
+    }
+
+    fn builder(&self) -> &'static str {
+        "kprobe builder"
+    }
+
+    fn patterns(&self) -> &'static [Pattern] {
+        PATTERNS
+    }
+
+    fn derive(
+        &self,
+        context: &DeriveContext<'_>,
+        point: &ProbePoint,
+    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+        let max_active = match point::number(point, "maxactive") {
+            None => None,
+            Some(value) => Some(u16::try_from(value).map_err(|_| {
+                let limit = u16::MAX;
+                point::plain_error("kprobe.maxactive", format!("maxactive value out of range [0,{limit}]"))
+            })?),
+        };
+        if let Some(address) = point::number(point, "statement") {
+            if !is_privileged(context) {
+                let message = "absolute statement probe in unprivileged script; need stap -g";
+                return Err(Box::new(Diagnostic::semantic("kprobe.absolute", message).at(context.origin)));
+            }
+            let final_point = rewritten(
+                point,
+                vec![
+                    ("kprobe", None),
+                    ("statement", Some(Literal::Address(address as u64))),
+                    ("absolute", None),
+                ],
+            );
+            let place = Place::Absolute(address as u64);
+            return Ok(vec![derived(point, final_point, place, SmolStr::default(), max_active)]);
+        }
+        let Some(function) = point::string(point, "function") else { return Ok(Vec::new()) };
+        let with_suffixes = |head: Vec<(&'static str, Option<Literal>)>| {
+            let mut components = head;
+            for suffix in ["call", "return"] {
+                if point::has(point, suffix) {
+                    components.push((suffix, None));
+                }
+            }
+            if let Some(value) = max_active {
+                components.push(("maxactive", Some(Literal::Number(value.into()))));
+            }
+            rewritten(point, components)
+        };
+        if let Some(module) = point::string(point, "module") {
+            let module = module_name(module);
+            let final_point = with_suffixes(vec![
+                ("kprobe", None),
+                ("module", Some(Literal::String(module.clone()))),
+                ("function", Some(Literal::String(function.clone()))),
+            ]);
+            let place = Place::Symbol(format!("{module}:{function}").into());
+            return Ok(vec![derived(point, final_point, place, module, max_active)]);
+        }
+        let matches = matching_functions(context, function)?;
+        Ok(matches
+            .into_iter()
+            .map(|name| {
+                let head = vec![("kprobe", None), ("function", Some(Literal::String(name.clone())))];
+                derived(point, with_suffixes(head), Place::Symbol(name), SmolStr::default(), max_active)
+            })
+            .collect())
+    }
+}
+
+/// True if the location may do what needs `-g`.
+fn is_privileged(context: &DeriveContext<'_>) -> bool {
+    context.session.guru || context.tapset_file.is_some()
+}
+
+fn derived(
+    point: &ProbePoint,
+    final_point: ProbePoint,
+    place: Place,
+    module: SmolStr,
+    max_active: Option<u16>,
+) -> Derived {
+    let on_return = point::has(point, "return");
+    let entry = on_return.then(|| {
+        let kept: Vec<_> = final_point
+            .components
+            .iter()
+            .filter(|component| component.functor != "return" && component.functor != "maxactive")
+            .map(|component| (component.functor.as_str(), component.arg.clone()))
+            .collect();
+        let attachment = Kprobe {
+            place: place.clone(),
+            module: module.clone(),
+            on_return: false,
+            max_active: None,
+            optional: point.optional,
+        };
+        Box::new(Derived::plain(rewritten(&final_point, kept), Arc::new(attachment)))
+    });
+    let attachment = Kprobe { place, module, on_return, max_active, optional: point.optional };
+    Derived { entry, ..Derived::plain(final_point, Arc::new(attachment)) }
+}
+
+/// The module's name as the kernel spells it: the base name of a path, dashes as underscores
+/// (tapsets.cxx: `handle_module_token`, `modname_from_path`).
+fn module_name(given: &str) -> SmolStr {
+    let base = given.rsplit('/').next().unwrap_or(given);
+    let stem = [".ko.gz", ".ko.xz", ".ko.zst", ".ko"].iter().find_map(|suffix| base.strip_suffix(suffix));
+    stem.unwrap_or(base).replace('-', "_").into()
+}
+
+/// Kernel functions that a name or pattern means.
+fn matching_functions(
+    context: &DeriveContext<'_>,
+    function: &SmolStr,
+) -> Result<Vec<SmolStr>, Box<Diagnostic>> {
+    let known = &context.session.kernel.functions;
+    if !function.contains(['*', '?', '[', '{']) {
+        if known.is_empty() || known.contains(function.as_str()) {
+            return Ok(vec![function.clone()]);
+        }
+        return no_match(context, function);
+    }
+    let alternatives = expand_braces(function);
+    let matches: Vec<SmolStr> = known
+        .iter()
+        .filter(|name| alternatives.iter().any(|pattern| wildcard::matches(pattern, name, Escape::Backslash)))
+        .map(|name| name.as_str().into())
+        .collect();
+    if matches.is_empty() { no_match(context, function) } else { Ok(matches) }
+}
+
+fn no_match(context: &DeriveContext<'_>, function: &SmolStr) -> Result<Vec<SmolStr>, Box<Diagnostic>> {
+    // The comparison with every name of the kernel is worth it only if someone reads the result.
+    if !context.suggestions {
+        return Ok(Vec::new());
+    }
+    let candidates: BTreeSet<SmolStr> = context.session.kernel.functions.iter().map(SmolStr::from).collect();
+    let similar = suggest::closest(function, &candidates, 5);
+    if similar.is_empty() {
+        return Ok(Vec::new());
+    }
+    let noun = if similar.contains(',') { "functions" } else { "function" };
+    Err(point::plain_error("kprobe.no-match", format!("no match (similar {noun}: {similar})")))
+}
+
+/// `a{b,c}d` as `abd` and `acd`; an unclosed brace stands for itself.
+fn expand_braces(pattern: &str) -> Vec<String> {
+    let Some(open) = pattern.find('{') else { return vec![pattern.to_string()] };
+    let mut depth = 0usize;
+    let mut starts = vec![open + 1];
+    for (offset, character) in pattern[open..].char_indices() {
+        let at = open + offset;
+        match character {
+            '{' => depth += 1,
+            ',' if depth == 1 => starts.push(at + 1),
+            '}' => {
+                depth -= 1;
+                if depth == 0 {
+                    let ends = starts.iter().skip(1).map(|start| start - 1).chain([at]);
+                    return starts
+                        .iter()
+                        .zip(ends)
+                        .flat_map(|(&start, end)| {
+                            expand_braces(&format!(
+                                "{}{}{}",
+                                &pattern[..open],
+                                &pattern[start..end],
+                                &pattern[at + 1..]
+                            ))
+                        })
+                        .collect();
+                }
+            }
+            _ => {}
+        }
+    }
+    vec![pattern.to_string()]
+}
+
+impl EmitFamily for KprobeFamily {
+    fn group(&self, _: &Probe) -> Option<Group> {
+        Some(Group::Kprobe)
+    }
+}
+
+/// The table of kprobes and kretprobes.
+#[derive(Debug)]
+pub struct KprobeMechanism;
+
+impl Mechanism for KprobeMechanism {
+    fn group(&self) -> Group {
+        Group::Kprobe
+    }
+
+    fn on_the_fly(&self) -> OnTheFly {
+        OnTheFly { supported: true, safe: false }
+    }
+
+    fn sections(&self, cx: &GroupContext<'_>) -> Sections {
+        let entries: Vec<(&GroupProbe<'_>, &Kprobe)> =
+            cx.probes.iter().filter_map(|probe| Some((probe, probe.attachment::<Kprobe>()?))).collect();
+        let count = entries.len();
+        let mut out = CWriter::new();
+        out.line("/* kprobes and kretprobes */");
+        // The runtime's table has its names as pointers or as arrays: pointers never waste space on the longest.
+        out.lines(
+            "#define STAP_KPROBE_PROBE_STR_module const char * const module\n\
+             #define STAP_KPROBE_PROBE_STR_section const char * const section\n\
+             #include \"linux/kprobes.c\"\n\
+             #undef STAP_KPROBE_PROBE_STR_module\n\
+             #undef STAP_KPROBE_PROBE_STR_section",
+        );
+        out.lines(format!(
+            "#if defined(STAPCONF_UNREGISTER_KPROBES)\nstatic void * stap_unreg_kprobes[{count}];\n#endif"
+        ));
+        out.line(format!("static struct stap_kprobe stap_kprobes[{count}];"));
+        out.open("static struct stap_kprobe_probe stap_kprobe_probes[] = {");
+        for (index, (probe, kprobe)) in entries.iter().enumerate() {
+            write_table_entry(&mut out, index, probe, kprobe);
+        }
+        out.close("};");
+        out.gap();
+        write_kprobe_callback(&mut out, cx, count);
+        out.gap();
+        write_kretprobe_callback(&mut out, cx, count);
+        let table = "stap_kprobe_probes, ARRAY_SIZE (stap_kprobe_probes)";
+        Sections {
+            declarations: out.finish(),
+            // The runtime names the probe that fails itself.
+            init: format!("probe_point = NULL;\nrc = stapkp_init ({table});\n"),
+            refresh: format!("stapkp_refresh (modname, {table});\n"),
+            exit: format!("stapkp_exit ({table});\n"),
+            ..Sections::default()
+        }
+    }
+}
+
+fn write_table_entry(out: &mut CWriter, index: usize, probe: &GroupProbe<'_>, kprobe: &Kprobe) {
+    let (address, symbol) = match &kprobe.place {
+        Place::Symbol(symbol) => (0, Some(symbol)),
+        Place::Absolute(address) => (*address, None),
+    };
+    // An absolute address belongs to the kernel; a symbol needs no module, it carries its own.
+    let module = if symbol.is_none() { "kernel" } else { kprobe.module.as_str() };
+    out.open("{");
+    if kprobe.on_return {
+        out.line(".return_p = 1,");
+    }
+    if let Some(limit) = kprobe.max_active {
+        out.line(format!(".maxactive_p = 1, .maxactive_val = {limit},"));
+    }
+    if kprobe.optional {
+        out.line(".optional_p = 1,");
+    }
+    out.line(format!(".address = (unsigned long) {address:#x}ULL,"));
+    out.line(format!(".module = {}, .section = \"\",", literal(module)));
+    if let Some(symbol) = symbol {
+        out.line(format!(".symbol_name = {}, .offset = 0,", literal(symbol)));
+    }
+    out.line(format!(".probe = {}, .kprobe = &stap_kprobes[{index}],", probe.pointer()));
+    out.close("},");
+}
+
+/// The table's entry follows from the place of the kernel's structure in the array.
+fn index_of(pointer: &str, count: usize) -> String {
+    format!(
+        "int kprobe_idx = ((uintptr_t) {pointer} - (uintptr_t) stap_kprobes) / sizeof (struct stap_kprobe);\n\
+         struct stap_kprobe_probe *skp = &stap_kprobe_probes[(kprobe_idx >= 0 && kprobe_idx < {count}) ? kprobe_idx : 0];"
+    )
+}
+
+fn write_kprobe_callback(out: &mut CWriter, cx: &GroupContext<'_>, count: usize) {
+    out.open("static int enter_kprobe_probe (struct kprobe *inst, struct pt_regs *regs) {");
+    out.lines(index_of("inst", count));
+    out.line("unsigned long kprobes_ip;");
+    let entry = Entry {
+        // Tapset functions expect the instruction pointer at the probed address, not behind the breakpoint.
+        before_handler: "c->kregs = regs;\n\
+                         kprobes_ip = REG_IP (c->kregs);\n\
+                         SET_REG_IP (regs, (unsigned long) inst->addr);",
+        after_handler: "SET_REG_IP (regs, kprobes_ip);",
+        ..Entry::running("skp->probe", "stp_probe_type_kprobe")
+    };
+    cx.entry(out, &entry);
+    out.line("return 0;");
+    out.close("}");
+}
+
+fn write_kretprobe_callback(out: &mut CWriter, cx: &GroupContext<'_>, count: usize) {
+    out.open(
+        "static int enter_kretprobe_common (struct kretprobe_instance *inst, struct pt_regs *regs, int entry) {",
+    );
+    out.line("struct kretprobe *krp = get_kretprobe (inst);");
+    out.lines(index_of("krp", count));
+    out.line("const struct stap_probe *sp = entry ? skp->entry_probe : skp->probe;");
+    out.open("if (sp) {");
+    out.line("unsigned long kprobes_ip;");
+    let entry = Entry {
+        before_handler: "c->kregs = regs;\n\
+                         c->ips.krp.pi = inst;\n\
+                         c->ips.krp.pi_longs = skp->saved_longs;\n\
+                         kprobes_ip = REG_IP (c->kregs);\n\
+                         if (entry)\n\
+                         \x20 SET_REG_IP (regs, (unsigned long) get_kretprobe (inst)->kp.addr);\n\
+                         else\n\
+                         \x20 SET_REG_IP (regs, (unsigned long) _stp_ret_addr_r (inst));",
+        after_handler: "SET_REG_IP (regs, kprobes_ip);",
+        ..Entry::running("sp", "stp_probe_type_kretprobe")
+    };
+    cx.entry(out, &entry);
+    out.close("}");
+    out.line("return 0;");
+    out.close("}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn braces() {
+        assert_eq!(expand_braces("__{ia32,x64}_sys_{open,close}").len(), 4);
+        assert_eq!(expand_braces("a{b"), ["a{b"]);
+        assert_eq!(expand_braces("a{b,c{d,e}}"), ["ab", "acd", "ace"]);
+    }
+
+    #[test]
+    fn modules() {
+        assert_eq!(module_name("/lib/modules/x/ext4.ko.xz"), "ext4");
+        assert_eq!(module_name("snd-hda"), "snd_hda");
+    }
+}
