@@ -1,9 +1,11 @@
 //! The bound program as text, in the form of upstream's `-p2` dump (main.cxx: `printscript`).
 
-use super::{Global, Probe, Program};
+use super::{Body, Bound, Callee, FunctionBody, Global, Probe, Program, VarRef};
 use crate::syntax::ast::{Component, ProbePoint};
 use crate::tree::Literal;
+use crate::tree::print::{Form, Names, stmt};
 use crate::types::{Owner, TypeTable, functions_by_name};
+use smol_str::SmolStr;
 use std::fmt::Write;
 
 /// The whole dump. Bodies are included from verbosity 1 on.
@@ -45,6 +47,12 @@ fn write_program(out: &mut String, program: &Program, types: &TypeTable, verbosi
         let locals = variables.split_off(function.params.min(variables.len()));
         writeln!(out, "{}:{} ({})", function.name, types.result(id), variables.join(", "))?;
         write_locals(out, &locals)?;
+        if verbosity > 0 {
+            match &function.body {
+                FunctionBody::Script(body) => write_body(out, program, body)?,
+                FunctionBody::Embedded { code, .. } => writeln!(out, "{{ %{{{code}%}} }}")?,
+            }
+        }
     }
     if !program.probes.is_empty() {
         writeln!(out, "# probes")?;
@@ -60,6 +68,9 @@ fn write_program(out: &mut String, program: &Program, types: &TypeTable, verbosi
             .map(|(local, kind)| format!("{}:{kind}", local.name))
             .collect();
         write_locals(out, &locals)?;
+        if verbosity > 0 {
+            write_body(out, program, &probe.body)?;
+        }
     }
     Ok(())
 }
@@ -72,6 +83,34 @@ fn write_locals(out: &mut String, locals: &[String]) -> std::fmt::Result {
         writeln!(out, "  {local}")?;
     }
     Ok(())
+}
+
+fn write_body(out: &mut String, program: &Program, body: &Body) -> std::fmt::Result {
+    let names = BodyNames { program, body };
+    writeln!(out, "{{ {} }}", stmt(&names, Form::Upstream, &body.root))
+}
+
+/// Names inside a body: globals and functions by their C names, locals as written.
+struct BodyNames<'a> {
+    program: &'a Program,
+    body: &'a Body,
+}
+
+impl Names<Bound> for BodyNames<'_> {
+    fn variable(&self, variable: &VarRef) -> SmolStr {
+        match variable {
+            VarRef::Local(id) => self.body.locals.get(id.0 as usize).map(|local| local.name.clone()),
+            VarRef::Global(id) => {
+                self.program.globals.get(id.0 as usize).map(|global| global.mangled.clone())
+            }
+        }
+        .unwrap_or_default()
+    }
+
+    fn callee(&self, callee: &Callee) -> SmolStr {
+        let first = callee.candidates.first().and_then(|id| self.program.functions.get(id.0 as usize));
+        first.map_or_else(|| callee.name.clone(), |function| function.mangled.clone())
+    }
 }
 
 /// `name%[10]:long [string, long]` (staptree.cxx: `vardecl::printsig`).

@@ -134,7 +134,7 @@ impl Maker<'_> {
                 format.text(",");
             }
             if *key == Type::String {
-                format.text("\\\"").conversion('s', true).text("\\\"");
+                format.text("\"").conversion('s', true).text("\"");
             } else {
                 format.conversion('d', true);
             }
@@ -178,7 +178,7 @@ impl Maker<'_> {
                 }
             }
             Type::String => {
-                format.text("=\\\"").conversion('s', true).text("\\\"");
+                format.text("=\"").conversion('s', true).text("\"");
                 args.push(value);
             }
             Type::Long | Type::Unknown => {

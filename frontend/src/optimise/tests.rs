@@ -317,15 +317,24 @@ fn warnings_come_from_the_first_round_and_the_users_files() {
 
 #[test]
 fn constants_fold_and_branches_go() {
-    expect![[r#"
+    expect![[r##"
         # functions
         pid:long ()
+        { %{ /* pure */ /* unprivileged */ STAP_RETVALUE = current->tgid; %} }
         # probes
         begin /*  <- begin */ 
           # locals
           x:long
           y:long
-    "#]]
+        { {
+        println(1, 3, (1) / (0), ("ab" . sprint(1)), 0, -1, 0);
+        println("then");
+        (x) = (__global_pid__overload_0());
+        (y) = (x);
+        println(0, 0, y);
+        next;
+        } }
+    "##]]
     .assert_eq(&dump(
         r#"probe begin {
             println(1 << 65, 7 / 2, 1 / 0, "a" . "b" . sprint(1) . "", !5, ~0, 3 > 2 && 0)
@@ -347,12 +356,30 @@ fn void_expressions_become_statements() {
         a:long [long]
         # functions
         exit:unknown ()
+        { %{ /* unprivileged */ _stp_exit(); %} }
         pid:long ()
+        { %{ /* pure */ /* unprivileged */ STAP_RETVALUE = current->tgid; %} }
         # probes
         begin /*  <- begin */ 
           # locals
           i:long
+        { {
+        (__global_n)++;
+        if (__global_pid__overload_0()) (__global_n)++
+        ;
+        (__global_n)++;
+        if (!(__global_pid__overload_0())) __global_exit__overload_0()
+        ;
+        if (!(__global_pid__overload_0())) (__global_n)++
+        ;
+        for ((i) = (0); (i) < (3); (i)++) ;;
+        println(__global_n);
+        } }
         end /*  <- end */ 
+        { {
+        (__global_a[1]) = (2);
+        println(__global_a[1]);
+        } }
     "#]]
     .assert_eq(&dump(
         r#"
@@ -375,7 +402,7 @@ fn void_expressions_become_statements() {
 
 #[test]
 fn globals_that_nobody_reads_are_displayed() {
-    expect![[r#"
+    expect![[r##"
         # globals
         s:string
         a:string [string, long]
@@ -387,24 +414,57 @@ fn globals_that_nobody_reads_are_displayed() {
         seen:long
         # probes
         begin /*  <- begin */ 
+        { {
+        (__global_s) = ("x");
+        (__global_a["k", 1]) = ("v");
+        (__global_b[1])++;
+        (__global_st) <<< (3);
+        (__global_arrst[1, "q"]) <<< (4);
+        (__global_w) = (4);
+        (__global_n)++;
+        println((__global_seen)++);
+        } }
         end /*  <- end */ 
+        { {
+        printf("s=\"%#s\"\\n", __global_s);
+        } }
         end /*  <- end */ 
           # locals
           __idx0:string
           __idx1:long
           __val:string
+        { {
+        foreach (__val = [__idx0, __idx1] in __global_a-) printf("a[\"%#s\",%#d]=\"%#s\"\\n", __idx0, __idx1, __val);
+        } }
         end /*  <- end */ 
           # locals
           __idx0:long
           __val:long
+        { {
+        foreach (__val = [__idx0] in __global_b-) printf("b[%#d]=%d\\n", __idx0, __val);
+        } }
         end /*  <- end */ 
+        { {
+        if ((@count(__global_st)) == (0)) printf("st @count=0x0\\n")
+        else printf("st @count=%#d @min=%#d @max=%#d @sum=%#d @avg=%#d\\n", @count(__global_st), @min(__global_st), @max(__global_st), @sum(__global_st), @avg(__global_st))
+        ;
+        } }
         end /*  <- end */ 
           # locals
           __idx0:long
           __idx1:string
+        { {
+        foreach ([__idx0, __idx1] in __global_arrst-) printf("arrst[%#d,\"%#s\"] @count=%#d @min=%#d @max=%#d @sum=%#d @avg=%#d\\n", __idx0, __idx1, @count(__global_arrst[__idx0, __idx1]), @min(__global_arrst[__idx0, __idx1]), @max(__global_arrst[__idx0, __idx1]), @sum(__global_arrst[__idx0, __idx1]), @avg(__global_arrst[__idx0, __idx1]));
+        } }
         end /*  <- end */ 
+        { {
+        printf("w=%d\\n", __global_w);
+        } }
         end /*  <- end */ 
-    "#]].assert_eq(&dump(
+        { {
+        printf("n=%d\\n", __global_n);
+        } }
+    "##]].assert_eq(&dump(
         r#"
         global s, a, b, st, arrst, w = 5, n, seen
         probe begin { s = "x"; a["k",1] = "v"; b[1]++; st <<< 3; arrst[1,"q"] <<< 4; w = 4; n++; println(seen++) }
@@ -419,10 +479,21 @@ fn stable_calls_are_made_once_for_each_block() {
         x:long [long]
         # functions
         cpu:long ()
+        { %{ /* pure */ /* unprivileged */ /* stable */ STAP_RETVALUE = smp_processor_id(); %} }
         f:long (a:long)
           # locals
           __stable___global_uid__overload_0_value:long
+        { {
+        (__stable___global_uid__overload_0_value) = (__global_uid__overload_0());
+        if (a) {
+        (__stable___global_uid__overload_0_value) = (__global_uid__overload_0());
+        println(__stable___global_uid__overload_0_value);
+        }
+        ;
+        return __stable___global_uid__overload_0_value;
+        } }
         uid:long ()
+        { %{ /* pure */ /* unprivileged */ /* stable */ STAP_RETVALUE = 0; %} }
         # probes
         begin /*  <- begin */ 
           # locals
@@ -430,7 +501,18 @@ fn stable_calls_are_made_once_for_each_block() {
           i:long
           __stable___global_uid__overload_0_value:long
           __stable___global_cpu__overload_0_value:long
+        { {
+        (__stable___global_uid__overload_0_value) = (__global_uid__overload_0());
+        if ((__stable___global_uid__overload_0_value) == (3)) {
+        (__stable___global_cpu__overload_0_value) = (__global_cpu__overload_0());
+        println(__stable___global_uid__overload_0_value);
+        foreach ([k] in __global_x) println(__stable___global_cpu__overload_0_value);
+        }
+        ;
+        for ((i) = (0); (i) < (3); (i)++) println((__stable___global_uid__overload_0_value) + (i));
+        } }
         end /*  <- end */ 
+        { (__global_x[__global_f__overload_0(1)]) = (__global_f__overload_0(2)) }
     "#]]
     .assert_eq(&dump(
         r#"
@@ -447,11 +529,14 @@ fn stable_calls_are_made_once_for_each_block() {
 
 #[test]
 fn equal_functions_and_probes_at_one_place_become_one() {
-    expect![[r#"
+    expect![[r##"
         # functions
         foo2:long (q:long)
+        { return (q) + (1) }
         other:long (p:long)
+        { return (p) + (1) }
         pid:long ()
+        { %{ /* pure */ /* unprivileged */ STAP_RETVALUE = current->tgid; %} }
         # probes
         begin /*  <- begin */ 
           # locals
@@ -460,7 +545,42 @@ fn equal_functions_and_probes_at_one_place_become_one() {
           __error_0__:string
           i_1:long
           __error_1__:string
-    "#]]
+        { {
+        (__combined_probe_error__) = ("");
+        try {
+        {
+        println(__global_foo2__overload_0(3));
+        (i) = (__global_pid__overload_0());
+        if (i) {
+        %{ /* unprivileged */ (c->last_error = "__SYSTEMTAP_NEXT__") /* string */ %};
+        next;
+        }
+        ;
+        println(i);
+        }
+        } catch (__error_0__) {
+        if ((__error_0__) != ("__SYSTEMTAP_NEXT__")) (__combined_probe_error__) = (__error_0__)
+
+        }
+        ;
+        %{ /* unprivileged */ (c->sregs = 0) %};
+        try {
+        {
+        (i_1) = (__global_pid__overload_0());
+        println(__global_foo2__overload_0(4), __global_other__overload_0(i_1));
+        }
+        } catch (__error_1__) {
+        if ((__error_1__) != ("__SYSTEMTAP_NEXT__")) (__combined_probe_error__) = (__error_1__)
+
+        }
+        ;
+        if ((__combined_probe_error__) != ("")) {
+        %{ /* unprivileged */ (c->last_error = l->l___combined_probe_error__) /* string */ %};
+        next;
+        }
+        ;
+        } }
+    "##]]
     .assert_eq(&dump(
         r#"
         function foo(q) { return q + 1 }
@@ -474,14 +594,22 @@ fn equal_functions_and_probes_at_one_place_become_one() {
 
 #[test]
 fn unreachable_overloads_go() {
-    expect![[r#"
+    expect![[r##"
         # functions
         f:unknown (a:long)
+        { {
+        if (a) next
+        ;
+        println("first");
+        } }
         f:unknown (a:long)
+        { println("second") }
         pid:long ()
+        { %{ /* pure */ /* unprivileged */ STAP_RETVALUE = current->tgid; %} }
         # probes
         begin /*  <- begin */ 
-    "#]]
+        { __global_f__overload_0(__global_pid__overload_0()) }
+    "##]]
     .assert_eq(&dump(
         r#"
         function f(a) { if (a) next; println("first") }
@@ -499,11 +627,18 @@ fn without_optimisation_only_what_later_passes_need_happens() {
     expect![[r#"
         # functions
         pid:long ()
+        { %{ /* pure */ /* unprivileged */ STAP_RETVALUE = current->tgid; %} }
         # probes
         begin /*  <- begin */ 
           # locals
           x:long
+        { {
+        (x) = (1);
+        __global_pid__overload_0();
+        } }
         end /*  <- end */ 
+        { {
+        } }
     "#]]
     .assert_eq(&analyse_with(script, &session).report());
 }
