@@ -8,6 +8,7 @@ mod ground;
 mod limits;
 mod parse;
 mod run;
+mod translate;
 
 use crate::args::low::Special;
 use crate::args::{self, LowArgs};
@@ -19,6 +20,7 @@ use crate::world::children;
 use crate::world::environment::Environment;
 use crate::world::scratch::Scratch;
 use cache::Cache;
+use compile::Workshop;
 use ground::{Ground, Runtime};
 use std::ffi::OsString;
 
@@ -70,13 +72,28 @@ fn pipeline(settings: &Settings, terminal: &mut Terminal) -> Result<(), Stop> {
         terminal.line(&error.to_string());
         Stop::Failed
     })?;
-    let families = &[];
+    let families: Vec<&'static dyn frontend::resolve::derive::Family> = codegen::families::FAMILIES.iter().map(|f| *f as _).collect();
 
     let Some(parsed) = parse::parse(settings, &session, terminal)? else { return Ok(()) };
     interrupted()?;
-    let Some(_analysed) = analyse::analyse(&session, &parsed, families, terminal)? else { return Ok(()) };
+    let Some(analysed) = analyse::analyse(&session, &parsed, &families, terminal)? else { return Ok(()) };
     interrupted()?;
-    Ok(())
+
+    let runtime = ground.runtime(terminal)?;
+    let scratch = scratch(settings, terminal)?;
+    let workshop = Workshop::new(settings, &session, &ground.kernel, runtime, &scratch);
+    let sources = translate::translate(&workshop, &parsed, &analysed, terminal)?;
+    interrupted()?;
+    if session.last_pass == 3 {
+        return Ok(());
+    }
+    let module = workshop.compile(&sources, terminal)?;
+    interrupted()?;
+    let command = run::command(settings, &session, &module, analysed.program.reads_stdin);
+    if session.last_pass == 4 {
+        return run::emit(settings, &command, terminal);
+    }
+    run::run(&workshop, &command, terminal)
 }
 
 /// Ends the run if a signal asked for it (main.cxx: `assert_no_interrupts`).

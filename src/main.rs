@@ -1,8 +1,5 @@
 //! `rstap`: a drop-in replacement for `stap`.
 
-// Until passes 1 to 3 are hooked up.
-#![allow(dead_code)]
-
 mod args;
 mod driver;
 mod render;

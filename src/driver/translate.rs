@@ -1,0 +1,77 @@
+//! Pass 3: the program becomes C.
+
+use super::Stop;
+use super::analyse::Analysed;
+use super::clock::{Stopwatch, memory};
+use super::compile::{Sources, Workshop};
+use super::parse::Parsed;
+use crate::terminal::Terminal;
+use runtime_shim::profile::LastStatement;
+
+/// Runs the pass and prints what it prints. The texts are not written yet: pass 4 does that, if it builds.
+///
+/// # Errors
+/// [`Stop::Failed`] after the messages were printed.
+pub fn translate(
+    workshop: &Workshop<'_>,
+    parsed: &Parsed<'_>,
+    analysed: &Analysed,
+    terminal: &mut Terminal,
+) -> Result<Sources, Stop> {
+    let watch = Stopwatch::start();
+    let session = workshop.session;
+    let verbosity = session.verbosity[2];
+    terminal.renderer.filter.verbosity = verbosity;
+    let Analysed { program, types } = analysed;
+    let name = &session.module_name;
+    let planned = codegen::plan(session, &parsed.sources, program, types, &profile(workshop));
+    let translated = planned.map(|plan| codegen::emit(session, &plan)).map_err(|diagnostics| {
+        terminal.diagnostics(&parsed.sources, diagnostics);
+        Stop::Failed
+    });
+    let file = workshop.scratch.path().join(format!("{name}_src.c"));
+    let translated = translated.and_then(|unit| {
+        // Whoever keeps the directory wants to see it there even if nothing is built.
+        std::fs::write(&file, &unit.source).map_err(|error| {
+            terminal.line(&format!("ERROR: cannot write \"{}\": {error}", file.display()));
+            Stop::Failed
+        })?;
+        if session.last_pass == 3 {
+            terminal.out(unit.source.as_bytes());
+        }
+        Ok(unit)
+    });
+    if verbosity > 0 {
+        terminal.line(&format!(
+            "Pass 3: translated to C into \"{}\" {}{}",
+            file.display(),
+            memory(),
+            watch.text()
+        ));
+    }
+    let unit = translated.inspect_err(|_| terminal.line("Pass 3: translation failed.  [man error::pass3]"))?;
+    let mut units = vec![(format!("{name}_src.c"), unit.source)];
+    let mut last = Vec::new();
+    for extra in unit.extra {
+        let list = if extra.trailer { &mut last } else { &mut units };
+        list.push((format!("{name}_{}.c", extra.stem), extra.text));
+    }
+    units.push(("stap_symbols.c".to_owned(), unit.symbols));
+    units.append(&mut last);
+    Ok(Sources { units, headers: vec![("stap_common.h".to_owned(), unit.common_header)] })
+}
+
+/// What the emitter asks of the runtime.
+fn profile(workshop: &Workshop<'_>) -> codegen::profile::RuntimeProfile {
+    let known = &workshop.runtime.profile;
+    codegen::profile::RuntimeProfile {
+        last_stmt_per_nesting: known.last_stmt == LastStatement::PerNesting,
+        softerror_handler: known.softerror_handler,
+        hrtimer_setup: known.hrtimer_setup,
+        timer_delete_sync: known.timer_delete_sync,
+        sym2: known.sym2,
+        systemtap_wq: known.systemtap_wq,
+        init_timing: known.init_timing,
+        debug_line_str: known.debug_line_str,
+    }
+}
