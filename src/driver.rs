@@ -72,7 +72,8 @@ fn pipeline(settings: &Settings, terminal: &mut Terminal) -> Result<(), Stop> {
         terminal.line(&error.to_string());
         Stop::Failed
     })?;
-    let families: Vec<&'static dyn frontend::resolve::derive::Family> = codegen::families::FAMILIES.iter().map(|f| *f as _).collect();
+    let families: Vec<&'static dyn frontend::resolve::derive::Family> =
+        codegen::families::FAMILIES.iter().map(|f| *f as _).collect();
 
     let Some(parsed) = parse::parse(settings, &session, terminal)? else { return Ok(()) };
     interrupted()?;

@@ -11,6 +11,7 @@ use frontend::session::{Mode, Session};
 use frontend::source::{FileKind, SourceFile, SourceMap};
 use frontend::syntax::ast::Script;
 use frontend::syntax::{self, LibraryMacros};
+use frontend::tree::print::Form;
 use frontend::world::World as _;
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -91,7 +92,7 @@ pub fn parse<'a>(
     if session.mode == Mode::DumpProbeAliases {
         terminal.out(listing::dump_probe_aliases(&library, verbosity > 0).as_bytes());
     } else if !failed && session.last_pass == 1 {
-        terminal.out(&dump(&scripts, &library, &sources, verbosity > 0));
+        terminal.out(dump(session, &scripts, &library, &sources).as_bytes());
         let warnings = library.take_diagnostics();
         terminal.diagnostics(&sources, warnings);
     }
@@ -215,7 +216,17 @@ fn example(settings: &Settings, name: &Path) -> Result<PathBuf, String> {
 }
 
 /// `-p1` (main.cxx): the user's files, then with `-v` those of the library.
-fn dump(scripts: &[Arc<Script>], library: &dyn Library, sources: &SourceMap, all: bool) -> Vec<u8> {
-    let _ = (scripts, library, sources, all);
-    b"# parse tree dump\n".to_vec()
+fn dump(session: &Session, scripts: &[Arc<Script>], library: &Tapset<'_>, sources: &SourceMap) -> String {
+    let form = if session.version.before(5, 6) { Form::UpstreamBinaryConcat } else { Form::Upstream };
+    let file = |script: &Script| syntax::dump::file(&sources.file(script.file).name, script, form);
+    let mut text = String::from("# parse tree dump\n");
+    text.extend(scripts.iter().map(|script| file(script)));
+    text.push('\n');
+    if session.verbosity[0] > 0 {
+        for id in library.files() {
+            text.push_str(&file(&library.script(id)));
+            text.push('\n');
+        }
+    }
+    text
 }

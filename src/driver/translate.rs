@@ -49,7 +49,8 @@ pub fn translate(
             watch.text()
         ));
     }
-    let unit = translated.inspect_err(|_| terminal.line("Pass 3: translation failed.  [man error::pass3]"))?;
+    let unit =
+        translated.inspect_err(|_| terminal.line("Pass 3: translation failed.  [man error::pass3]"))?;
     let mut units = vec![(format!("{name}_src.c"), unit.source)];
     let mut last = Vec::new();
     for extra in unit.extra {
@@ -73,5 +74,7 @@ fn profile(workshop: &Workshop<'_>) -> codegen::profile::RuntimeProfile {
         systemtap_wq: known.systemtap_wq,
         init_timing: known.init_timing,
         debug_line_str: known.debug_line_str,
+        hwbkpt: known.hwbkpt,
+        cleanup_task_finder_target: known.cleanup_task_finder_target,
     }
 }
