@@ -3,7 +3,7 @@
 //! For developers of repairs. The driver in `src/` is the real user; this shows the call sequence in one place.
 //!
 //! ```text
-//! trial [--root DIR] [--via "CMD ARG..."] [--strict] [--guru] profile | stapconf | repairs | build OUT SOURCE_DIR...
+//! trial [--root DIR] [--runtime DIR] [--via "CMD ARG..."] [--strict] [--guru] profile | stapconf | repairs | build OUT SOURCE_DIR...
 //! ```
 //!
 //! `--root` is where all paths are looked up, `--via` the words before each command that is run (to enter that
@@ -126,12 +126,14 @@ impl Runner {
 
 fn main() -> Result<()> {
     let mut root = PathBuf::from("/");
+    let mut runtime = PathBuf::from("/usr/share/systemtap/runtime");
     let (mut via, mut strict, mut guru, mut words) = (Vec::new(), false, false, Vec::new());
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--root" => root = PathBuf::from(args.next().ok_or("--root DIR")?),
             "--via" => via = args.next().ok_or("--via CMD")?.split_whitespace().map(str::to_owned).collect(),
+            "--runtime" => runtime = PathBuf::from(args.next().ok_or("--runtime DIR")?),
             "--strict" => strict = true,
             "--guru" => guru = true,
             _ => words.push(arg),
@@ -141,7 +143,7 @@ fn main() -> Result<()> {
     let files = &runner.files;
 
     // 1. The runtime, and whether staprun belongs to it.
-    let rt = RuntimeText::read(files, Path::new("/usr/share/systemtap/runtime"))?;
+    let rt = RuntimeText::read(files, &runtime)?;
     let staprun = files.read(Path::new("/usr/bin/staprun")).unwrap_or_default();
     let stapio = ["/usr/lib/systemtap/stapio", "/usr/libexec/systemtap/stapio"]
         .iter()
@@ -164,7 +166,7 @@ fn main() -> Result<()> {
     let kernel = KernelTree::read(files, &location)?;
 
     // 3. The feature tests, cached by hand here (the driver uses `cache`).
-    let cached = runner.files.root.join("tmp/shim/stapconf.h");
+    let cached = runner.files.root.join(format!("tmp/shim/stapconf_{}.h", rt.digest()));
     let conf = match std::fs::read_to_string(&cached) {
         Ok(text) => Stapconf::parse(&text),
         Err(_) => {
@@ -216,6 +218,13 @@ fn main() -> Result<()> {
         }
         let _ = std::fs::remove_dir_all(runner.files.root.join(dir.strip_prefix("/")?));
         let plan = build.plan(&kernel, &rt, &conf, &remedies)?;
+        for (link, target) in &plan.links {
+            let link = runner.files.root.join(link.strip_prefix("/")?);
+            if let Some(dir) = link.parent() {
+                std::fs::create_dir_all(dir)?;
+            }
+            std::os::unix::fs::symlink(target, link)?;
+        }
         runner.write(&plan.files)?;
         let start = Instant::now();
         let outcome = runner.run(&plan.command)?;

@@ -109,6 +109,12 @@ pub fn module_key(conf: &Key, build: &ModuleBuild, remedies: &Remedies) -> Key {
     for (name, text) in &remedies.include_files {
         key.add(name, text);
     }
+    for line in &remedies.make_lines {
+        key.add("make line", line);
+    }
+    for (name, text) in &remedies.overlay {
+        key.add(name, text);
+    }
     for (at, (_, text)) in build.units.iter().enumerate() {
         key.add(&format!("unit {at}"), text);
     }

@@ -100,9 +100,22 @@ pub enum KernelError {
     },
 }
 
-/// Headers whose declarations decide whether a repair applies.
-const ASKED_HEADERS: [&str; 4] =
-    ["linux/task_work.h", "linux/uprobes.h", "linux/unaligned.h", "linux/string.h"];
+/// Headers whose declarations decide whether a repair applies: below `include/`, or from the top for `arch/`.
+const ASKED_HEADERS: [&str; 11] = [
+    "arch/x86/include/asm/msr.h",
+    "linux/hrtimer.h",
+    "linux/namei.h",
+    "linux/proc_ns.h",
+    "linux/relay.h",
+    "linux/sched/signal.h",
+    "linux/string.h",
+    "linux/task_work.h",
+    "linux/timer.h",
+    "linux/unaligned.h",
+    "linux/uprobes.h",
+];
+/// Asked of too, apart because a kernel without them is usual.
+const ASKED_NEW_HEADERS: [&str; 2] = ["linux/unwind_deferred_types.h", "trace/events/sched.h"];
 
 impl KernelTree {
     /// Reads a kernel build tree.
@@ -146,10 +159,12 @@ impl KernelTree {
         let source = source_tree(files, &at.build);
         let headers = ASKED_HEADERS
             .into_iter()
+            .chain(ASKED_NEW_HEADERS)
             .filter_map(|name| {
+                let below = if name.starts_with("arch/") { PathBuf::new() } else { PathBuf::from("include") };
                 let roots = [source.as_deref(), Some(at.build.as_path())];
                 let text =
-                    roots.into_iter().flatten().find_map(|r| files.text(&r.join("include").join(name)))?;
+                    roots.into_iter().flatten().find_map(|r| files.text(&r.join(&below).join(name)))?;
                 Some((name, text))
             })
             .collect();
@@ -321,7 +336,11 @@ pub(crate) mod tests {
             )
             .with("/ks/include/linux/kernel.h", "");
         for (name, text) in headers {
-            files = files.with(format!("/ks/include/{name}"), *text);
+            let path = match name.strip_prefix("../") {
+                Some(top) => format!("/ks/{top}"),
+                None => format!("/ks/include/{name}"),
+            };
+            files = files.with(path, *text);
         }
         files
     }

@@ -274,7 +274,7 @@ impl RuntimeProfile {
             init_timing: rt.file_has_word("linux/common_session_state.h", "g_module_init_timing"),
             cleanup_task_finder_target: rt.has_word("stap_cleanup_task_finder_target"),
             uprobe_handle: rt
-                .file_has("linux/uprobes-inode.c", "STAPCONF_PR32194_UPROBE_REGISTER_UNREGISTER"),
+                .file_has_word("linux/uprobes-inode.c", "STAPCONF_PR32194_UPROBE_REGISTER_UNREGISTER"),
             stp_unwind_context: rt.file_has_word("unwind/unwind.h", "stp_unwind_context"),
             debug_line_str: rt.file_has_word("sym.h", "debug_line_str"),
             kernel_marks: rt.file_has_word("common_probe_context.h", "kmark"),
@@ -448,10 +448,13 @@ pub(crate) mod tests {
             ("linux/timer.h", "#define STP_HRTIMER_SETUP(t, f, c, m)"),
             ("transport/relay_compat.h", "#define STP_TIMER_DELETE_SYNC(t)"),
             ("linux/stap-hw-breakpoint.h", "struct perf_event **u_ret_array"),
-            ("linux/uprobes-inode.c", "#if defined(STAPCONF_PR32194_UPROBE_REGISTER_UNREGISTER)"),
+            ("linux/uprobes-inode.c", "STAPCONF_PR32194_UPROBE_REGISTER_UNREGISTER STAPCONF_UPROBES_CB_DATA"),
             ("unwind/unwind.h", "struct stp_unwind_context {"),
             ("transport/transport.c", "STAP_MODULE_INIT_HOOK()"),
             ("linux/autoconf-timer_delete_sync.c", ""),
+            ("stp_utrace.c", "STAPCONF_UTRACE_VIA_TRACEPOINTS2"),
+            ("transport/debugfs.c", "lookup_noperm(q, d)"),
+            ("linux/regs.c", "rdmsrq(a, b)"),
         ];
         let mut pairs = old.to_vec();
         if level != "4.8" {

@@ -78,7 +78,9 @@ pub struct ModuleBuild {
 /// Files to write and the command that builds them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildPlan {
-    /// Files to write first.
+    /// Symbolic links to make first: link and target. Their directories are to be made too.
+    pub links: Vec<(PathBuf, PathBuf)>,
+    /// Files to write next.
     pub files: Vec<FileToWrite>,
     /// The make command.
     pub command: Command,
@@ -136,7 +138,11 @@ impl ModuleBuild {
         for (name, text) in &remedies.include_files {
             write(&format!("{INCLUDE_DIR}/{name}"), text);
         }
+        for (name, text) in &remedies.overlay {
+            write(&format!("{RUNTIME_DIR}/{name}"), text);
+        }
         write("Makefile", &self.makefile(kernel, rt, remedies));
+        let links = self.links(rt, remedies);
         let noise = self.noise == Noise::Commands;
         let mut command = make_command(kernel, &self.dir, &["modules".to_owned()], self.jobs, noise);
         if self.guru {
@@ -146,7 +152,21 @@ impl ModuleBuild {
             command.argv.push("CONFIG_DEBUG_INFO=y".to_owned());
         }
         command.argv.extend(self.make_words.iter().cloned());
-        Ok(BuildPlan { files, command, module: self.dir.join(format!("{}.ko", self.name)) })
+        Ok(BuildPlan { links, files, command, module: self.dir.join(format!("{}.ko", self.name)) })
+    }
+
+    /// The runtime as a farm of links, if some repair replaces one of its files.
+    ///
+    /// A quoted include looks beside the including file first, so a replaced file is only found if everything else
+    /// is beside it too; the compiler takes the link's directory, not its target's.
+    fn links(&self, rt: &RuntimeText, remedies: &Remedies) -> Vec<(PathBuf, PathBuf)> {
+        if remedies.overlay.is_empty() {
+            return Vec::new();
+        }
+        rt.names()
+            .filter(|name| !name.starts_with("../") && !remedies.overlay.iter().any(|(path, _)| path == name))
+            .map(|name| (self.dir.join(RUNTIME_DIR).join(name), rt.dir().join(name)))
+            .collect()
     }
 
     fn check(&self, rt: &RuntimeText) -> Result<(), PlanError> {
@@ -202,9 +222,13 @@ impl ModuleBuild {
         for word in &remedies.compiler_flags {
             flag(&[word]);
         }
-        let runtime = rt.dir().display().to_string();
+        let runtime = match remedies.overlay.is_empty() {
+            true => rt.dir().display().to_string(),
+            false => in_dir(RUNTIME_DIR),
+        };
         if self.strict {
-            flag(&["-Wno-unused"]);
+            // The runtime's headers declare static functions that units without probes do not define.
+            flag(&["-Wno-unused-function"]);
             flag(&["-Werror"]);
             flag(&["-isystem", &runtime]);
         } else {
@@ -228,6 +252,9 @@ impl ModuleBuild {
         if self.debug_info {
             text.push_str("ccflags-y += -g\n");
         }
+        for line in &remedies.make_lines {
+            text.push_str(&format!("{line}\n"));
+        }
         text.push_str(&format!("obj-m := {}.o\n{}-y := {}\n", self.name, self.name, objects.join(" ")));
         text
     }
@@ -236,6 +263,7 @@ impl ModuleBuild {
 const STAPCONF_FILE: &str = "rstap_stapconf.h";
 const SHIM_FILE: &str = "rstap_shim.h";
 const INCLUDE_DIR: &str = "rstap_include";
+const RUNTIME_DIR: &str = "rstap_runtime";
 
 /// One compiler word in a makefile variable: quoted for the shell, then for make.
 fn make_word(word: &str) -> String {

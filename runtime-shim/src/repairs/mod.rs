@@ -7,10 +7,20 @@
 //! Rule for the header: include the kernel header that declares a name before defining a macro of that name;
 //! otherwise the macro rewrites the declaration.
 
+mod bounds_sanitizer;
+mod exit_tracepoint;
+mod lookup_one_len;
+mod msr_names;
+mod namespace_type;
+mod overlay;
+mod relay_padding;
+mod sighand_lock;
 mod strlcpy;
 mod syscall_arguments;
 mod task_work_cancel;
+mod timer_names;
 mod unaligned_header;
+mod unwind_names;
 mod uprobe_handle;
 mod vmalloc_exports;
 
@@ -57,6 +67,11 @@ pub struct Pieces {
     pub compiler_flags: Vec<String>,
     /// Headers that the kernel no longer has: path as it is included, and text.
     pub include_files: Vec<(&'static str, String)>,
+    /// Lines for the module's makefile.
+    pub make_lines: Vec<&'static str>,
+    /// Files of the runtime that stand in for the installed ones: path in the runtime, and text (the installed text
+    /// with small edits, made at build time).
+    pub overlay: Vec<(&'static str, String)>,
 }
 
 /// A named unit of the shim.
@@ -81,6 +96,15 @@ pub const REPAIRS: &[&Repair] = &[
     &syscall_arguments::REPAIR,
     &vmalloc_exports::REPAIR,
     &unaligned_header::REPAIR,
+    &timer_names::REPAIR,
+    &lookup_one_len::REPAIR,
+    &relay_padding::REPAIR,
+    &namespace_type::REPAIR,
+    &unwind_names::REPAIR,
+    &exit_tracepoint::REPAIR,
+    &sighand_lock::REPAIR,
+    &msr_names::REPAIR,
+    &bounds_sanitizer::REPAIR,
 ];
 
 /// Everything that the applying repairs add to a build.
@@ -96,6 +120,10 @@ pub struct Remedies {
     pub compiler_flags: Vec<String>,
     /// Headers that the kernel no longer has: path as it is included, and text.
     pub include_files: Vec<(&'static str, String)>,
+    /// Lines for the module's makefile.
+    pub make_lines: Vec<&'static str>,
+    /// Files that stand in for the runtime's: path in the runtime, and text.
+    pub overlay: Vec<(&'static str, String)>,
 }
 
 /// Why no repair helps.
@@ -134,32 +162,40 @@ pub fn check(at: &Situation<'_>) -> Result<(), Unsupported> {
 /// Puts the applying repairs together.
 pub fn remedies(at: &Situation<'_>) -> Remedies {
     let mut all = Remedies::default();
-    let mut inits = Vec::new();
-    all.header.push_str(
-        "/* What the installed runtime needs on this kernel. Comes before the runtime's own text. */\n",
-    );
-    all.header.push_str("#ifndef RSTAP_SHIM_H\n#define RSTAP_SHIM_H\n");
+    let (mut includes, mut text, mut inits) = (Vec::new(), String::new(), Vec::new());
     for repair in REPAIRS.iter().filter(|repair| (repair.applies)(at)) {
         let pieces = (repair.pieces)(at);
         all.names.push(repair.name);
         all.corrections.extend(pieces.corrections);
         all.compiler_flags.extend(pieces.compiler_flags);
         all.include_files.extend(pieces.include_files);
+        all.make_lines.extend(pieces.make_lines);
+        all.overlay.extend(pieces.overlay);
         if !pieces.header.is_empty() {
-            all.header
-                .push_str(&format!("\n/* repair {}: {} */\n{}", repair.name, repair.symptom, pieces.header));
+            text.push_str(&format!("\n/* repair {}: {} */\n", repair.name, repair.symptom));
+        }
+        // All includes come before all macros: a macro of one repair must not rewrite what a header, included for
+        // the next one, declares.
+        for line in pieces.header.lines() {
+            if !line.starts_with("#include ") {
+                text.push_str(line);
+                text.push('\n');
+            } else if !includes.iter().any(|known| known == line) {
+                includes.push(line.to_owned());
+            }
         }
         inits.extend(pieces.init);
     }
     if !inits.is_empty() {
         // The value of the first expression that is not 0, or 0.
-        all.header.push_str(&format!(
-            "\n#define {}() ({} ?: 0)\n",
-            crate::abi::SHIM_INIT,
-            inits.join(" ?: ")
-        ));
+        text.push_str(&format!("\n#define {}() ({} ?: 0)\n", crate::abi::SHIM_INIT, inits.join(" ?: ")));
     }
-    all.header.push_str("\n#endif /* RSTAP_SHIM_H */\n");
+    all.header = format!(
+        "/* What the installed runtime needs on this kernel. Comes before the runtime's own text. */\n\
+         #ifndef RSTAP_SHIM_H\n#define RSTAP_SHIM_H\n{}{}{text}\n#endif /* RSTAP_SHIM_H */\n",
+        includes.join("\n"),
+        if includes.is_empty() { "" } else { "\n" },
+    );
     all
 }
 
@@ -231,6 +267,14 @@ pub(crate) mod tests {
                     ("linux/uprobes.h", "uprobe_register(a); uprobe_unregister_nosync(a);"),
                     ("linux/unaligned.h", ""),
                     ("linux/string.h", "strscpy"),
+                    ("linux/relay.h", "size_t prev_padding;"),
+                    ("linux/proc_ns.h", "\tint type;"),
+                    ("linux/sched/signal.h", "__lock_task_sighand(a)"),
+                    ("linux/hrtimer.h", "hrtimer_init(a)"),
+                    ("linux/timer.h", "del_timer_sync(a) timer_delete_sync(a)"),
+                    ("linux/namei.h", "lookup_one_len(a)"),
+                    ("trace/events/sched.h", "DEFINE_EVENT(sched_process_template, sched_process_exit"),
+                    ("../arch/x86/include/asm/msr.h", "#define rdmsrl(m, v)"),
                 ],
             ),
             _ => (
@@ -244,6 +288,15 @@ pub(crate) mod tests {
                     ),
                     ("linux/unaligned.h", ""),
                     ("linux/string.h", "strscpy"),
+                    ("linux/relay.h", "size_t *padding;"),
+                    ("linux/proc_ns.h", "const char *name;"),
+                    ("linux/sched/signal.h", "lock_task_sighand(a)"),
+                    ("linux/hrtimer.h", "hrtimer_setup(a)"),
+                    ("linux/timer.h", "timer_delete_sync(a)"),
+                    ("linux/namei.h", "lookup_noperm(a)"),
+                    ("linux/unwind_deferred_types.h", "struct unwind_cache {"),
+                    ("trace/events/sched.h", "TP_PROTO(struct task_struct *p, bool group_dead)"),
+                    ("../arch/x86/include/asm/msr.h", "#define rdmsrq(m, v)"),
                 ],
             ),
         };
@@ -283,6 +336,14 @@ pub(crate) mod tests {
         assert!(header.contains("#define RSTAP_SHIM_INIT() ("));
         let header = with("5.6", "7.2", |at| remedies(at).header);
         assert!(!header.contains("RSTAP_SHIM_INIT"));
+    }
+
+    #[test]
+    fn includes_come_before_macros() {
+        let header = with("4.8", "6.1", |at| remedies(at).header);
+        let last_include = header.rfind("#include").unwrap();
+        let first_macro = header.find("#define task_work_cancel").unwrap();
+        assert!(last_include < first_macro, "{header}");
     }
 
     #[test]

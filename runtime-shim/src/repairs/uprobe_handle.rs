@@ -1,7 +1,8 @@
 //! Linux 6.12 gave uprobes a handle: `uprobe_register` returns it, and `uprobe_unregister` is two functions.
 //!
 //! A runtime before 5.2 finds no `uprobe_unregister` exported, looks it up by name at the start of every module,
-//! with or without uprobes, and fails.
+//! with or without uprobes, and fails. One from 5.2 that does not know the cookie argument which handlers got in
+//! Linux 6.13 is led back to the old interface, which it also still has.
 
 use super::{Correction, Pieces, Repair, Situation};
 
@@ -16,12 +17,18 @@ pub(super) const REPAIR: Repair = Repair {
 const HEADER: &str = "linux/uprobes.h";
 
 fn applies(at: &Situation<'_>) -> bool {
-    at.kernel.header_declares(HEADER, "uprobe_unregister_nosync") && !at.profile.uprobe_handle
+    let new_kernel = at.kernel.header_declares(HEADER, "uprobe_unregister_nosync");
+    let knows_cookie = at.rt.file_has_word("linux/uprobes-inode.c", "STAPCONF_UPROBES_CB_DATA");
+    new_kernel && (!at.profile.uprobe_handle || cookie(at) && !knows_cookie)
+}
+
+fn cookie(at: &Situation<'_>) -> bool {
+    at.kernel.header_has(HEADER, "__u64 *data")
 }
 
 fn pieces(at: &Situation<'_>) -> Pieces {
     // Since 6.13 handlers get a cookie, which the runtime has no use for.
-    let cookie = if at.kernel.header_has(HEADER, "__u64 *data") { ", __u64 *cookie" } else { "" };
+    let cookie = if cookie(at) { ", __u64 *cookie" } else { "" };
     let header = format!(
         "\
 #include <linux/err.h>
@@ -81,6 +88,7 @@ rstap_uprobe_unregister(struct rstap_uprobe_consumer *self)
         corrections: vec![
             Correction { name: "UPROBE_REGISTER_EXPORTED", value: true },
             Correction { name: "UPROBE_UNREGISTER_EXPORTED", value: true },
+            Correction { name: "PR32194_UPROBE_REGISTER_UNREGISTER", value: false },
         ],
         header,
         ..Pieces::default()
@@ -105,5 +113,19 @@ mod tests {
         assert!(with("5.1", "6.12", applies));
         assert!(!with("5.1", "6.1", applies));
         assert!(!with("5.6", "7.2", applies));
+    }
+
+    #[test]
+    fn a_runtime_with_handles_but_no_cookie_gets_the_old_interface() {
+        use crate::text::RuntimeText;
+        let ask = |version: &str| {
+            with("5.6", version, |at| {
+                let text = "#if defined(STAPCONF_PR32194_UPROBE_REGISTER_UNREGISTER)";
+                let rt = RuntimeText::from_pairs("/rt", &[("linux/uprobes-inode.c", text)]);
+                applies(&Situation { rt: &rt, ..*at })
+            })
+        };
+        assert!(ask("7.2"));
+        assert!(!ask("6.12"));
     }
 }
