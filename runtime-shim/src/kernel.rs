@@ -101,8 +101,9 @@ pub enum KernelError {
 }
 
 /// Headers whose declarations decide whether a repair applies: below `include/`, or from the top for `arch/`.
-const ASKED_HEADERS: [&str; 11] = [
+const ASKED_HEADERS: [&str; 12] = [
     "arch/x86/include/asm/msr.h",
+    "arch/x86/include/asm/percpu.h",
     "linux/hrtimer.h",
     "linux/namei.h",
     "linux/proc_ns.h",

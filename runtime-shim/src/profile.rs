@@ -455,6 +455,7 @@ pub(crate) mod tests {
             ("stp_utrace.c", "STAPCONF_UTRACE_VIA_TRACEPOINTS2"),
             ("transport/debugfs.c", "lookup_noperm(q, d)"),
             ("linux/regs.c", "rdmsrq(a, b)"),
+            ("linux/map_runtime.h", "MAP __percpu *map; return *per_cpu_ptr(p->map, cpu);"),
         ];
         let mut pairs = old.to_vec();
         if level != "4.8" {

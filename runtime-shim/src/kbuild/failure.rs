@@ -113,7 +113,10 @@ pub fn diagnose(kernel: &KernelTree, rt: &RuntimeText, log: &str) -> BuildFailur
     let cause = lines().find_map(cause_of).unwrap_or_else(|| {
         let runtime = rt.dir().display().to_string();
         match lines().find(|line| line.contains(": error: ")) {
-            Some(line) if line.starts_with(&runtime) => Cause::Runtime(runtime),
+            // Also in the farm of links that stands in for it, whose paths the compiler then shows.
+            Some(line) if line.starts_with(&runtime) || line.contains("rstap_runtime/") => {
+                Cause::Runtime(runtime)
+            }
             Some(_) => Cause::Compile,
             None => Cause::Other,
         }

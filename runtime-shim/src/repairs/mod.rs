@@ -13,6 +13,7 @@ mod lookup_one_len;
 mod msr_names;
 mod namespace_type;
 mod overlay;
+mod percpu_space;
 mod relay_padding;
 mod sighand_lock;
 mod strlcpy;
@@ -58,6 +59,8 @@ pub struct Correction {
 pub struct Pieces {
     /// STAPCONF answers put right.
     pub corrections: Vec<Correction>,
+    /// C text that comes before everything else, for what has to be settled before kernel headers are read.
+    pub prelude: String,
     /// C text that comes before the runtime's, in every unit of the module.
     pub header: String,
     /// A C expression of type `int` for `systemtap_module_init`, right after `_stp_handle_kallsyms_lookups()`:
@@ -104,6 +107,7 @@ pub const REPAIRS: &[&Repair] = &[
     &exit_tracepoint::REPAIR,
     &sighand_lock::REPAIR,
     &msr_names::REPAIR,
+    &percpu_space::REPAIR,
     &bounds_sanitizer::REPAIR,
 ];
 
@@ -162,7 +166,8 @@ pub fn check(at: &Situation<'_>) -> Result<(), Unsupported> {
 /// Puts the applying repairs together.
 pub fn remedies(at: &Situation<'_>) -> Remedies {
     let mut all = Remedies::default();
-    let (mut includes, mut text, mut inits) = (Vec::new(), String::new(), Vec::new());
+    let (mut prelude, mut includes, mut text, mut inits) =
+        (String::new(), Vec::new(), String::new(), Vec::new());
     for repair in REPAIRS.iter().filter(|repair| (repair.applies)(at)) {
         let pieces = (repair.pieces)(at);
         all.names.push(repair.name);
@@ -171,6 +176,10 @@ pub fn remedies(at: &Situation<'_>) -> Remedies {
         all.include_files.extend(pieces.include_files);
         all.make_lines.extend(pieces.make_lines);
         all.overlay.extend(pieces.overlay);
+        if !pieces.prelude.is_empty() {
+            prelude
+                .push_str(&format!("/* repair {}: {} */\n{}", repair.name, repair.symptom, pieces.prelude));
+        }
         if !pieces.header.is_empty() {
             text.push_str(&format!("\n/* repair {}: {} */\n", repair.name, repair.symptom));
         }
@@ -192,7 +201,7 @@ pub fn remedies(at: &Situation<'_>) -> Remedies {
     }
     all.header = format!(
         "/* What the installed runtime needs on this kernel. Comes before the runtime's own text. */\n\
-         #ifndef RSTAP_SHIM_H\n#define RSTAP_SHIM_H\n{}{}{text}\n#endif /* RSTAP_SHIM_H */\n",
+         #ifndef RSTAP_SHIM_H\n#define RSTAP_SHIM_H\n{prelude}{}{}{text}\n#endif /* RSTAP_SHIM_H */\n",
         includes.join("\n"),
         if includes.is_empty() { "" } else { "\n" },
     );
@@ -297,6 +306,7 @@ pub(crate) mod tests {
                     ("linux/unwind_deferred_types.h", "struct unwind_cache {"),
                     ("trace/events/sched.h", "TP_PROTO(struct task_struct *p, bool group_dead)"),
                     ("../arch/x86/include/asm/msr.h", "#define rdmsrq(m, v)"),
+                    ("../arch/x86/include/asm/percpu.h", "#if defined(USE_TYPEOF_UNQUAL)"),
                 ],
             ),
         };
