@@ -19,12 +19,20 @@ const NEXT: &str = "__SYSTEMTAP_NEXT__";
 /// Names of locals that the probe's entry code fills: all handlers of one place share them.
 const SHARED: [&str; 4] = ["__tracepoint_arg_", "__lsm_arg_", "__nf_", "__mark_arg"];
 
-/// Merges probes without conditions that stand at the same place.
-pub(super) fn merge_probes(program: &mut Program, table: &mut TypeTable) {
+/// Merges probes without conditions that stand at the same place. `empty` tells which handlers do nothing; it loses the
+/// entries of probes that go.
+///
+/// Upstream takes a merged probe for empty if its first handler is, and so loses the others. Here an empty handler in
+/// front of the others stays out of it.
+pub(super) fn merge_probes(program: &mut Program, table: &mut TypeTable, empty: &mut Vec<bool>) {
     let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, probe) in program.probes.iter().enumerate() {
-        if !probe.synthetic && probe.condition.is_none() {
-            places.entry(place(probe)).or_default().push(index);
+        if probe.synthetic || probe.condition.is_some() {
+            continue;
+        }
+        let indexes = places.entry(place(probe)).or_default();
+        if !indexes.is_empty() || empty.get(index) != Some(&true) {
+            indexes.push(index);
         }
     }
     let mut keep = vec![true; program.probes.len()];
@@ -40,6 +48,7 @@ pub(super) fn merge_probes(program: &mut Program, table: &mut TypeTable) {
     if keep.contains(&false) {
         super::rewrite::retain(&mut program.probes, &keep);
         super::rewrite::retain(&mut table.probe_locals, &keep);
+        super::rewrite::retain(empty, &keep);
     }
 }
 

@@ -120,12 +120,11 @@ pub fn before_types(
     if diagnostics.has_errors() {
         return (table, diagnostics);
     }
-    // Upstream merges first, and with an empty first handler the other handlers are lost.
-    drop_empty_probes(session, sources, program, &mut table, &empty, &mut diagnostics);
     // A listing wants every probe, also where upstream's has only one of those at the same place.
     if !session.unoptimized && !session.mode.is_dump() {
-        merge::merge_probes(program, &mut table);
+        merge::merge_probes(program, &mut table, &mut empty);
     }
+    drop_empty_probes(session, sources, program, &mut table, &empty, &mut diagnostics);
     (table, diagnostics)
 }
 

@@ -75,6 +75,8 @@ fn inspect_locals(
     for (index, local) in locals.iter().enumerate().skip(params) {
         let variable = Variable::Local(owner, LocalId(index as u32));
         if local.synthetic {
+            // Entry code fills only those that are there.
+            keep[index] = !is_dead(variable);
             continue;
         }
         if is_dead(variable) {

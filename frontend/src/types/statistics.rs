@@ -1,11 +1,11 @@
 //! What the program asks of each statistic, and arrays that change while they are iterated (elaborate.cxx:
 //! `semantic_pass_stats`, `semantic_pass_vars`).
 
-use super::{Owner, StatInfo, Type, TypeTable, functions_by_name};
+use super::{Owner, StatInfo, Type, TypeTable, functions_by_name, has_tag};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Body, Bound, FunctionBody, GlobalId, ProbeId, Program, VarRef};
 use crate::source::Token;
-use crate::tree::walk::{Child, expr_children, stmt_children};
+use crate::tree::walk::{Child, all_exprs, expr_children, stmt_children};
 use crate::tree::{AssignOp, Expr, ExprKind, Foreach, Hist, Indexable, SortColumn, StatOp, Stmt, StmtKind};
 use std::collections::BTreeSet;
 
@@ -51,12 +51,29 @@ pub fn statistics(program: &Program, table: &mut TypeTable) -> Diagnostics {
 /// # Errors
 /// The first global that does.
 pub(crate) fn no_statistics_in_c(program: &Program, table: &TypeTable) -> Result<(), Box<Diagnostic>> {
-    let named_by_functions =
-        functions_by_name(program).into_iter().flat_map(|id| match &program.function(id).body {
-            FunctionBody::Embedded { globals, .. } => globals.iter().map(|(_, id, _)| *id).collect(),
-            FunctionBody::Script(_) => Vec::new(),
+    let mut named: BTreeSet<GlobalId> = BTreeSet::new();
+    let mut roots: Vec<&Stmt<Bound>> = program.probes.iter().map(|probe| &probe.body.root).collect();
+    for function in &program.functions {
+        match &function.body {
+            FunctionBody::Embedded { globals, .. } => named.extend(globals.iter().map(|(_, id, _)| *id)),
+            FunctionBody::Script(body) => roots.push(&body.root),
+        }
+    }
+    for root in roots {
+        all_exprs(root, &mut |expr| {
+            if let ExprKind::Embedded(code) = &expr.kind
+                && code.contains("pragma:")
+            {
+                for (index, global) in program.globals.iter().enumerate() {
+                    let names = |verb| has_tag(code, &format!("/* pragma:{verb}:{} */", global.name));
+                    if names("read") || names("write") {
+                        named.insert(GlobalId(index as u32));
+                    }
+                }
+            }
         });
-    for id in named_by_functions {
+    }
+    for id in named {
         if table.global(id).value == Type::Stats {
             let message = "Aggregates not available in embedded-C";
             let token = &program.global(id).origin.0;
