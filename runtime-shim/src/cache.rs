@@ -64,8 +64,7 @@ fn short(hash: &blake3::Hash) -> String {
 ///
 /// Upstream's key (hash.cxx:get_base_hash) lacks `Module.symvers`, which decides the export tests, and takes the
 /// `gcc` in `PATH` where the tree may name another compiler; here both are right. `compiler` is the compiler program
-/// as the driver found it (the first word of [`crate::stapconf::KernelFlags::compiler`], or the one that
-/// `CONFIG_CC_VERSION_TEXT` begins with): path and state.
+/// as the driver found it in `PATH` by [`crate::kernel::Compiler::program`]: path and state.
 pub fn stapconf_key(
     files: &dyn Files,
     kernel: &KernelTree,

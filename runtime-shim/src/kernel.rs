@@ -28,6 +28,15 @@ pub struct Compiler {
     pub clang: bool,
 }
 
+impl Compiler {
+    /// The program's name, for finding its file before kbuild has been asked (cache keys): the first word of the
+    /// text that names a compiler (`x86_64-linux-gnu-gcc-14 (Debian 14.2.0-19) 14.2.0`, `Debian clang version 19`).
+    pub fn program(&self) -> &str {
+        let usual = if self.clang { "clang" } else { "gcc" };
+        self.text.split_whitespace().find(|word| word.contains(usual)).unwrap_or(usual)
+    }
+}
+
 /// A kernel build tree, read.
 #[derive(Debug, Clone)]
 pub struct KernelTree {
@@ -370,6 +379,9 @@ pub(crate) mod tests {
         assert_eq!(kernel.source.as_deref(), Some(Path::new("/ks")));
         assert!(kernel.configured("CONFIG_UPROBES") && !kernel.configured("CONFIG_X"));
         assert_eq!(kernel.compiler.text, "gcc-14 (D) 14.2.0");
+        assert_eq!(kernel.compiler.program(), "gcc-14");
+        let clang = Compiler { text: "Debian clang version 19".to_owned(), clang: true };
+        assert_eq!(clang.program(), "clang");
         assert!(kernel.header_declares("linux/task_work.h", "task_work_cancel_func"));
         assert!(!kernel.header_declares("linux/task_work.h", "task_work_cancel"));
     }

@@ -112,7 +112,7 @@ pub fn diagnose(kernel: &KernelTree, rt: &RuntimeText, log: &str) -> BuildFailur
     let lines = || log.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let cause = lines().find_map(cause_of).unwrap_or_else(|| {
         let runtime = rt.dir().display().to_string();
-        match lines().find(|line| line.contains(": error: ")) {
+        match lines().find(|line| line.contains(": error: ") || line.contains(": fatal error: ")) {
             // Also in the farm of links that stands in for it, whose paths the compiler then shows.
             Some(line) if line.starts_with(&runtime) || line.contains("rstap_runtime/") => {
                 Cause::Runtime(runtime)
@@ -215,6 +215,14 @@ mod tests {
             cause("In file included from /t/m_src.c:9:\n/rt/linux/x.c:3:1: error: 'x' undeclared\n"),
             Cause::Runtime("/rt".to_owned())
         );
+        assert_eq!(
+            cause("/rt/linux/x.c:3:10: fatal error: linux/gone.h: No such file or directory\n"),
+            Cause::Runtime("/rt".to_owned())
+        );
+        assert!(matches!(
+            cause("/k/include/linux/x.h:3:10: fatal error: asm/gone.h: No such file or directory\n"),
+            Cause::HeadersIncomplete(_)
+        ));
         assert_eq!(cause("fatal: write: No space left on device\n"), Cause::DiskFull);
         assert_eq!(cause("something odd\n"), Cause::Other);
     }
