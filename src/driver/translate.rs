@@ -24,7 +24,12 @@ pub fn translate(
     terminal.renderer.filter.verbosity = verbosity;
     let Analysed { program, types } = analysed;
     let name = &session.module_name;
-    let planned = codegen::plan(session, &parsed.sources, program, types, &profile(workshop));
+    let refused = frontend::types::check(program, types);
+    let planned = if refused.has_errors() {
+        Err(refused)
+    } else {
+        codegen::plan(session, &parsed.sources, program, types, &profile(workshop))
+    };
     let translated = planned.map(|plan| codegen::emit(session, &plan)).map_err(|diagnostics| {
         terminal.diagnostics(&parsed.sources, diagnostics);
         Stop::Failed
