@@ -6,7 +6,7 @@ use std::time::Instant;
 use conformance::case::Case;
 use conformance::end_to_end::{self, CaseResult};
 use conformance::lab::progress::say;
-use conformance::lab::{Lab, Root, Suite};
+use conformance::lab::{Lab, LabError, Root, Suite};
 use conformance::report::{Report, Verdict};
 use conformance::tool::{Tool, build};
 
@@ -23,7 +23,7 @@ pub fn dir() -> PathBuf {
 }
 
 /// Runs the cases in one root and adds their verdicts. When the root or its VM cannot be had, every case of it
-/// has failed.
+/// has failed; only a user who is not root merely cannot run them.
 pub fn run_in(lab: &Lab, suite: Suite, tool: &Tool, cases: &[Case], report: &mut Report) -> Vec<CaseResult> {
     let started = Instant::now();
     let progress = |step: &str| say(step);
@@ -38,8 +38,12 @@ pub fn run_in(lab: &Lab, suite: Suite, tool: &Tool, cases: &[Case], report: &mut
             results
         }
         Err(error) => {
+            let verdict = match error {
+                LabError::NotRoot { .. } => Verdict::Skipped("not root".into()),
+                error => Verdict::Failed(vec![error.to_string()]),
+            };
             for case in cases {
-                report.add(&case.name, suite.name(), Verdict::Failed(vec![error.to_string()]));
+                report.add(&case.name, suite.name(), verdict.clone());
             }
             Vec::new()
         }

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use conformance::lab::progress::say;
-use conformance::lab::{Lab, Suite};
+use conformance::lab::{Lab, Suite, host};
 use conformance::report::{Report, Verdict};
 use conformance::tool::{Tool, build};
 
@@ -31,7 +31,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     if !arguments.cases_only {
-        for check in CHECKS {
+        for check in checks() {
             report.add(check.name, "host", check.run());
         }
     }
@@ -57,19 +57,51 @@ struct Check {
     name: &'static str,
     /// cargo's words.
     words: &'static [&'static str],
+    /// Whether it makes roots and boots VMs.
+    needs_root: bool,
 }
 
-const CHECKS: &[Check] = &[
-    Check { name: "cargo fmt", words: &["fmt", "--all", "--check"] },
-    Check {
-        name: "cargo clippy",
-        words: &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"],
-    },
-    Check { name: "cargo test", words: &["test", "--quiet", "--workspace", "--no-fail-fast"] },
-];
+const FMT: Check = Check { name: "cargo fmt", words: &["fmt", "--all", "--check"], needs_root: false };
+const CLIPPY: Check = Check {
+    name: "cargo clippy",
+    words: &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    needs_root: false,
+};
+const TEST: Check = Check {
+    name: "cargo test",
+    words: &["test", "--quiet", "--workspace", "--no-fail-fast"],
+    needs_root: false,
+};
+const NEXTEST: Check = Check {
+    name: "cargo nextest",
+    words: &["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail"],
+    needs_root: false,
+};
+/// nextest does not run the examples in documentation.
+const DOCTEST: Check = Check {
+    name: "documentation tests",
+    words: &["test", "--quiet", "--workspace", "--doc"],
+    needs_root: false,
+};
+const LAB_IN_VMS: Check = Check {
+    name: "lab in VMs",
+    words: &["test", "--quiet", "--package", "conformance", "--test", "vm", "--", "--ignored"],
+    needs_root: true,
+};
+
+fn checks() -> Vec<Check> {
+    let tests = match host::find_program("cargo-nextest") {
+        Some(_) => vec![NEXTEST, DOCTEST],
+        None => vec![TEST],
+    };
+    [vec![FMT, CLIPPY], tests, vec![LAB_IN_VMS]].into_iter().flatten().collect()
+}
 
 impl Check {
     fn run(&self) -> Verdict {
+        if let (true, Err(error)) = (self.needs_root, host::require_root(self.name)) {
+            return Verdict::Skipped(error.to_string());
+        }
         say(&format!("cargo {}", self.words.join(" ")));
         let started = Instant::now();
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

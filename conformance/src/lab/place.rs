@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, FdFlag, Flock, FlockArg, fcntl};
 
@@ -65,6 +66,7 @@ impl Lab {
     /// The folder cannot be made.
     pub fn scratch(&self, purpose: &str) -> Result<tempfile::TempDir> {
         let parent = self.sub("scratch")?;
+        remove_forgotten(&parent);
         tempfile::Builder::new()
             .prefix(&format!("{purpose}-"))
             .tempdir_in(&parent)
@@ -98,6 +100,19 @@ impl Lab {
         let dir = self.cache.join(name);
         fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
         Ok(dir)
+    }
+}
+
+/// Removes scratch folders that a killed lab command left a day ago or earlier. That one cannot be removed is no
+/// reason not to go on.
+fn remove_forgotten(scratch: &Path) {
+    let day = Duration::from_secs(24 * 3600);
+    let is_old = |entry: &fs::DirEntry| {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        modified.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > day)
+    };
+    for entry in fs::read_dir(scratch).into_iter().flatten().flatten().filter(is_old) {
+        let _ = fs::remove_dir_all(entry.path());
     }
 }
 
