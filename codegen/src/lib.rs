@@ -6,8 +6,11 @@
 pub mod emit;
 pub mod families;
 pub mod plan;
-pub mod profile;
 pub mod regex;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use emit::{CUnit, emit};
 pub use plan::{Plan, plan};

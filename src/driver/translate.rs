@@ -6,7 +6,6 @@ use super::clock::{Stopwatch, memory};
 use super::compile::{Sources, Workshop};
 use super::parse::Parsed;
 use crate::terminal::Terminal;
-use runtime_shim::profile::LastStatement;
 
 /// Runs the pass and prints what it prints. The texts are not written yet: pass 4 does that, if it builds.
 ///
@@ -28,7 +27,7 @@ pub fn translate(
     let planned = if refused.has_errors() {
         Err(refused)
     } else {
-        codegen::plan(session, &parsed.sources, program, types, &profile(workshop))
+        codegen::plan(session, &parsed.sources, program, types, &workshop.runtime.profile)
     };
     let translated = planned.map(|plan| codegen::emit(session, &plan)).map_err(|diagnostics| {
         terminal.diagnostics(&parsed.sources, diagnostics);
@@ -65,21 +64,4 @@ pub fn translate(
     units.push(("stap_symbols.c".to_owned(), unit.symbols));
     units.append(&mut last);
     Ok(Sources { units, headers: vec![("stap_common.h".to_owned(), unit.common_header)] })
-}
-
-/// What the emitter asks of the runtime.
-fn profile(workshop: &Workshop<'_>) -> codegen::profile::RuntimeProfile {
-    let known = &workshop.runtime.profile;
-    codegen::profile::RuntimeProfile {
-        last_stmt_per_nesting: known.last_stmt == LastStatement::PerNesting,
-        softerror_handler: known.softerror_handler,
-        hrtimer_setup: known.hrtimer_setup,
-        timer_delete_sync: known.timer_delete_sync,
-        sym2: known.sym2,
-        systemtap_wq: known.systemtap_wq,
-        init_timing: known.init_timing,
-        debug_line_str: known.debug_line_str,
-        hwbkpt: known.hwbkpt,
-        cleanup_task_finder_target: known.cleanup_task_finder_target,
-    }
 }

@@ -4,7 +4,7 @@ use super::expr::{Speller, remark};
 use super::stmt::{write_lock, write_unlock};
 use super::writer::{CWriter, literal};
 use crate::plan::storage::{AUTOMATIC_LONGS, BodyPlan, LocalPlace};
-use crate::plan::{FunctionPlan, Plan, ProbePlan};
+use crate::plan::{CodePlan, FunctionPlan, Plan, ProbePlan};
 use frontend::types::Type;
 
 /// Writes the frames of all probes and functions, inside of `struct context`.
@@ -173,7 +173,6 @@ fn write_conditions(out: &mut CWriter, spell: &Speller<'_>, probe: &ProbePlan) {
     }
     out.label("deref_fault: __attribute__((unused));");
     out.label("out: __attribute__((unused));");
-    out.line(";");
     out.close("}");
 }
 
@@ -200,7 +199,7 @@ pub fn write_function(out: &mut CWriter, plan: &Plan, function: &FunctionPlan) {
     }
     // Up to 5.5 the one position is set before the check, since 5.6 each frame's own after it.
     let last_stmt = format!("STAP_LAST_STMT = {};", literal(&function.blame));
-    if !plan.profile.last_stmt_per_nesting {
+    if !plan.frames_remember_statements() {
         out.line(&last_stmt);
     }
     out.open("if (unlikely (c->nesting+1 >= MAXNESTING)) {");
@@ -208,7 +207,7 @@ pub fn write_function(out: &mut CWriter, plan: &Plan, function: &FunctionPlan) {
     out.line("return;");
     out.close("}");
     out.line("c->nesting++;");
-    if plan.profile.last_stmt_per_nesting {
+    if plan.frames_remember_statements() {
         out.line(&last_stmt);
     }
     out.line("c->next = 0;");
@@ -236,7 +235,7 @@ pub fn write_function(out: &mut CWriter, plan: &Plan, function: &FunctionPlan) {
     out.directive("#define return goto out");
     write_precheck(out, function.precheck);
     match &function.code {
-        Some((code, globals)) => {
+        Some(CodePlan { code, globals }) => {
             spell.define_globals(out, globals);
             if crate::plan::effects::tagged(code, "myproc-unprivileged") {
                 out.line("assert_is_myproc();");
@@ -253,7 +252,7 @@ pub fn write_function(out: &mut CWriter, plan: &Plan, function: &FunctionPlan) {
     }
     out.label("deref_fault: __attribute__((unused));");
     out.label("out: __attribute__((unused));");
-    if plan.profile.last_stmt_per_nesting {
+    if plan.frames_remember_statements() {
         out.line("if (likely (!c->last_error && !c->aborted)) STAP_LAST_STMT = NULL;");
     }
     out.line("c->nesting--;");

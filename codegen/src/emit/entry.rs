@@ -94,7 +94,7 @@ pub fn write_prologue(out: &mut CWriter, plan: &Plan, entry: &Entry<'_>) {
     out.close("}");
     out.line("c->aborted = 0;");
     out.line("c->locked = 0;");
-    if plan.profile.last_stmt_per_nesting {
+    if plan.frames_remember_statements() {
         out.line("memset (c->last_stmt, 0, sizeof (c->last_stmt));");
     } else {
         out.line("c->last_stmt = NULL;");

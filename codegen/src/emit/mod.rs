@@ -12,7 +12,7 @@ pub mod stmt;
 pub mod symbols;
 pub mod writer;
 
-use crate::families::{Group, GroupContext, MECHANISMS, Sections};
+use crate::families::{GroupContext, MECHANISMS, Sections};
 use crate::plan::{Plan, ProbePlan};
 use frontend::session::Session;
 use writer::{CWriter, literal};
@@ -43,8 +43,6 @@ pub struct CUnit {
 
 /// A mechanism of this module with its texts.
 pub(crate) struct Active {
-    /// Which.
-    pub group: Group,
     /// Its texts.
     pub sections: Sections,
 }
@@ -55,7 +53,7 @@ pub fn emit(_session: &Session, plan: &Plan) -> CUnit {
     for mechanism in MECHANISMS {
         let cx = GroupContext::new(plan, mechanism.group());
         if mechanism.active(&cx) {
-            active.push(Active { group: mechanism.group(), sections: mechanism.sections(&cx) });
+            active.push(Active { sections: mechanism.sections(&cx) });
         }
     }
     let mut extra: Vec<Unit> = active
@@ -90,7 +88,7 @@ fn source(plan: &Plan, active: &[Active]) -> String {
     print::write_locals(&mut out, plan);
     out.close("};");
     // One spelling for both generations of runtimes.
-    out.directive(if plan.profile.last_stmt_per_nesting {
+    out.directive(if plan.frames_remember_statements() {
         "#define STAP_LAST_STMT (c->last_stmt[c->nesting+1])"
     } else {
         "#define STAP_LAST_STMT (c->last_stmt)"
@@ -207,8 +205,8 @@ fn write_regexes(out: &mut CWriter, plan: &Plan) {
 /// Texts of a probe are arrays when they are about equally long, and pointers otherwise: whichever is smaller.
 fn text_field(name: &str, lengths: impl Iterator<Item = usize> + Clone) -> String {
     let longest = lengths.clone().max().unwrap_or(0);
-    let (sum, count) = lengths.fold((0, 0), |(sum, count), length| (sum + length, count + 1));
-    let average = if count == 0 { 0 } else { sum / count };
+    let (sum, count) = lengths.fold((0_usize, 0), |(sum, count), length| (sum + length, count + 1));
+    let average = sum.checked_div(count).unwrap_or(0);
     if longest - average < 3 * std::mem::size_of::<u64>() {
         format!("const char {name}[{}];", longest + 1)
     } else {

@@ -3,7 +3,7 @@
 use super::expr::{Speller, guard, operator};
 use super::maps;
 use super::writer::{CWriter, literal};
-use crate::plan::ir::{Arg, Call, CodeResult, Fault, Op, Place, Text, Val};
+use crate::plan::ir::{Arg, Call, CodeResult, Fault, LabelKind, Op, Place, Text, Val};
 use crate::plan::storage::{GlobalKind, LocalPlace};
 use frontend::hir::GlobalId;
 use frontend::tree::BinaryOp;
@@ -32,9 +32,9 @@ impl Speller<'_> {
             Op::Eval(val) => out.line(format!("(void) ({});", self.val(val))),
             Op::If(condition, then, otherwise) => self.branch(out, condition, then, otherwise),
             Op::Label(label) => {
-                out.label(format!("{}:", label.name()));
-                // A label needs a statement, even at the end of a block.
-                out.line(";");
+                // A label needs a statement, even at the end of a block; nobody may ever `continue`.
+                let unused = if label.kind == LabelKind::Continue { " __attribute__((unused))" } else { "" };
+                out.label(format!("{}:{unused};", label.name()));
             }
             Op::Goto(label) => out.line(format!("goto {};", label.name())),
             Op::Leave => out.line("goto out;"),
@@ -308,7 +308,6 @@ impl Speller<'_> {
         out.line("goto normal_fallthrough;");
         out.label("deref_fault: __attribute__((unused));");
         out.label("out: __attribute__((unused));");
-        out.line(";");
         out.close("}");
         out.line("if (likely (c->last_error == NULL)) goto out;");
         if !self.plan.settings.suppress_time_limits {
@@ -318,14 +317,13 @@ impl Speller<'_> {
             self.copy(out, variable, &Text::LastError);
         }
         out.line("c->last_error = NULL;");
-        if self.plan.profile.last_stmt_per_nesting {
+        if self.plan.frames_remember_statements() {
             out.line("memset (&c->last_stmt[c->nesting+2], 0,");
             out.line("        (MAXNESTING - (c->nesting+1)) * sizeof (c->last_stmt[0]));");
         }
         self.ops(out, entry);
         self.ops(out, handler);
-        out.label("normal_fallthrough:");
-        out.line(";");
+        out.label("normal_fallthrough:;");
         out.close("}");
     }
 }

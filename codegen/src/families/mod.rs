@@ -233,6 +233,11 @@ pub static MECHANISMS: &[&dyn Mechanism] = &[
     &task_finder::TaskFinder,
 ];
 
+/// The same for `resolve`.
+pub fn front() -> Vec<&'static dyn Family> {
+    FAMILIES.iter().map(|&family| family as &'static dyn Family).collect()
+}
+
 /// The family of that name.
 pub fn family(name: &str) -> Option<&'static dyn EmitFamily> {
     FAMILIES.iter().copied().find(|family| family.name() == name)

@@ -10,7 +10,6 @@ pub mod storage;
 pub mod verify;
 
 use crate::families::{self, Group};
-use crate::profile::RuntimeProfile;
 use effects::{EffectTable, Effects, tagged};
 use frontend::diag::{Diagnostic, Diagnostics};
 use frontend::hir::{Function, FunctionBody, GlobalId, Probe, Program};
@@ -24,6 +23,7 @@ use ir::{Op, Val};
 use locks::LockPlan;
 use lower::Duty;
 use lower::{Context, Lowerer, Planned, Tables};
+use runtime_shim::profile::{LastStatement, RuntimeProfile};
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
 use storage::{BodyPlan, GlobalPlan, MapType};
@@ -105,6 +105,15 @@ impl RegexTable {
     }
 }
 
+/// A function's C text.
+#[derive(Debug, Clone)]
+pub struct CodePlan {
+    /// The text.
+    pub code: SmolStr,
+    /// Globals that it names by pragma: (unmangled name, global, written).
+    pub globals: Vec<(SmolStr, GlobalId, bool)>,
+}
+
 /// A function.
 #[derive(Debug, Clone)]
 pub struct FunctionPlan {
@@ -122,8 +131,8 @@ pub struct FunctionPlan {
     pub params: usize,
     /// Storage of locals, and the steps.
     pub body: BodyPlan,
-    /// C text instead of steps, with the globals that it names: (unmangled name, global, written).
-    pub code: Option<(SmolStr, Vec<(SmolStr, GlobalId, bool)>)>,
+    /// C text instead of steps.
+    pub code: Option<CodePlan>,
     /// Statements to check for at entry.
     pub precheck: Option<u32>,
     /// Names that `STAP_ARG_x` is defined for, with their C fields.
@@ -268,6 +277,13 @@ pub struct Plan {
     pub perf_counters: Vec<(SmolStr, SmolStr)>,
 }
 
+impl Plan {
+    /// True if every frame of the call stack remembers the statement it is at; else the context has one for all.
+    pub fn frames_remember_statements(&self) -> bool {
+        self.profile.last_stmt == LastStatement::PerNesting
+    }
+}
+
 /// Plans a program.
 ///
 /// `types` must be the table that `infer` made for this very program.
@@ -321,7 +337,7 @@ pub fn plan(
         perf_counters: program.perf_counters.clone(),
     };
     if let Err(problem) = verify::verify(&plan) {
-        diagnostics.push(problem);
+        diagnostics.push(*problem);
     }
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(plan) }
 }
@@ -372,7 +388,7 @@ impl<'a> Planner<'a> {
         let (body, code) = match &function.body {
             FunctionBody::Script(script) => {
                 let counted = precheck.is_none() && !cx.session.suppress_time_limits;
-                let mut lowerer = Lowerer::new(cx, &mut self.tables, owner, &script.locals, counted, None);
+                let mut lowerer = Lowerer::new(cx, &mut self.tables, owner, counted, None);
                 lowerer.body(&script.root, Duty::default())?;
                 let body = storage::plan_body(
                     &script.locals,
@@ -387,7 +403,7 @@ impl<'a> Planner<'a> {
             FunctionBody::Embedded { locals, code, globals, .. } => {
                 let types = &cx.types.function_locals[index];
                 let body = storage::plan_embedded(locals, types, &cx.params[index].pointers);
-                (body, Some((code.clone(), globals.clone())))
+                (body, Some(CodePlan { code: code.clone(), globals: globals.clone() }))
             }
         };
         let arg_macros = function
@@ -398,7 +414,7 @@ impl<'a> Planner<'a> {
             .map(|(local, plan)| (local.name.clone(), plan.c_name.clone()))
             .collect();
         let old_style = cx.session.compatible.before(1, 8)
-            || code.as_ref().is_some_and(|(code, _)| tagged(code, "unmangled"));
+            || code.as_ref().is_some_and(|plan| tagged(&plan.code, "unmangled"));
         Ok(FunctionPlan {
             c_name: names::function(function, index),
             name: function.name.clone(),
@@ -431,14 +447,7 @@ impl<'a> Planner<'a> {
         let locked: BTreeSet<GlobalId> = lock_table.iter().map(|lock| lock.global).collect();
         let precheck = self.precheck(actions::count_stmt(cx.program, &probe.body.root));
         let counted = precheck.is_none() && !cx.session.suppress_time_limits;
-        let mut lowerer = Lowerer::new(
-            cx,
-            &mut self.tables,
-            owner,
-            &probe.body.locals,
-            counted,
-            takes_locks.then_some(locked),
-        );
+        let mut lowerer = Lowerer::new(cx, &mut self.tables, owner, counted, takes_locks.then_some(locked));
         // With conditions to update, the locks are held until that is done.
         let duty =
             Duty { lock: !lock_table.is_empty(), unlock: !lock_table.is_empty() && conditioned.is_empty() };

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 /// The first thing that is wrong; always a mistake of the planner.
-pub fn verify(plan: &Plan) -> Result<(), Diagnostic> {
-    let broken = |what: &str| Err(Diagnostic::semantic("plan:verify", format!("internal error: {what}")));
+pub fn verify(plan: &Plan) -> Result<(), Box<Diagnostic>> {
+    let broken =
+        |what: &str| Err(Box::new(Diagnostic::semantic("plan:verify", format!("internal error: {what}"))));
     let mut names = BTreeSet::new();
     for function in &plan.functions {
         if !names.insert(&function.c_name) {

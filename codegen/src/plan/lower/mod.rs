@@ -17,7 +17,7 @@ use super::effects::{EffectTable, Effects};
 use super::ir::{Arg, CursorRead, Label, LabelKind, Op, Place, Text, Val};
 use super::{Format, FormatTable, Params, RegexTable, Sizes, names};
 use frontend::diag::Diagnostic;
-use frontend::hir::{Bound, Callee, GlobalId, Local, LocalId, Program, VarRef};
+use frontend::hir::{Bound, Callee, GlobalId, LocalId, Program, VarRef};
 use frontend::session::Session;
 use frontend::source::{SourceMap, Token};
 use frontend::tree::{Expr, ExprKind};
@@ -88,7 +88,6 @@ pub struct Lowerer<'a> {
     cx: &'a Context<'a>,
     tables: &'a mut Tables,
     owner: Owner,
-    locals: &'a [Local],
     ops: Vec<Op>,
     level: Sizes,
     /// Peak of each kind of temporary.
@@ -115,7 +114,6 @@ impl<'a> Lowerer<'a> {
         cx: &'a Context<'a>,
         tables: &'a mut Tables,
         owner: Owner,
-        locals: &'a [Local],
         count_actions: bool,
         locks: Option<BTreeSet<GlobalId>>,
     ) -> Self {
@@ -123,7 +121,6 @@ impl<'a> Lowerer<'a> {
             cx,
             tables,
             owner,
-            locals,
             ops: Vec::new(),
             level: Sizes::default(),
             sizes: Sizes::default(),

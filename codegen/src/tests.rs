@@ -1,0 +1,257 @@
+//! Scripts to C: snapshots of handlers and functions, and what is refused.
+
+use crate::families;
+use crate::testing::{analyse, profile};
+use crate::{CUnit, emit, plan};
+use expect_test::{Expect, expect};
+use frontend::session::{Session, Version};
+
+/// A tapset of our own.
+const TAPSET: &str = r#"
+function exit() %{ /* unprivileged */ _stp_exit (); %}
+function name:string() %{ /* pure */ strlcpy (STAP_RETVALUE, current->comm, MAXSTRINGLEN); %}
+function number:long(s:string) %{ /* pure */ /* unmodified-fnargs */ STAP_RETVALUE = STAP_ARG_s[0]; %}
+function cpu:long() { return %{ /* pure */ smp_processor_id () %} }
+"#;
+
+fn session() -> Session {
+    Session { guru: true, ..Session::for_tests() }
+}
+
+fn emit_with(session: &Session, script: &str) -> Result<CUnit, String> {
+    let tapset = [("tapset.stp".to_owned(), TAPSET.to_owned())];
+    let analysed = analyse(session, "<input>", script, &tapset, &families::front());
+    let errors: Vec<String> =
+        analysed.diagnostics.iter().filter(|d| d.is_error()).map(|d| d.message.clone()).collect();
+    if !errors.is_empty() {
+        return Err(errors.join("\n"));
+    }
+    let (major, minor) = session.version.major_minor();
+    let plan = plan(session, &analysed.sources, &analysed.program, &analysed.types, &profile(major, minor))
+        .map_err(|bag| bag.iter().map(|d| d.message.clone()).collect::<Vec<_>>().join("\n"))?;
+    Ok(emit(session, &plan))
+}
+
+fn source(script: &str) -> String {
+    emit_with(&session(), script).unwrap().source
+}
+
+/// The C function of that name.
+fn function(source: &str, name: &str) -> String {
+    let head = format!("static void {name} (struct context * __restrict__ c) {{");
+    let start = source.find(&head).unwrap_or_else(|| panic!("no {name} in\n{source}"));
+    let end = source[start..].find("\n}\n").map_or(source.len(), |end| start + end + 3);
+    source[start..end].to_owned()
+}
+
+/// The steps of the first probe's handler, between its set-up and its end.
+fn steps(script: &str) -> String {
+    let handler = function(&source(script), "probe_0");
+    let start = handler.find("  /* <input>").unwrap_or(0);
+    let end = handler.find("deref_fault: __attribute__").unwrap_or(handler.len());
+    handler[start..end].to_owned()
+}
+
+fn check(script: &str, expected: &Expect) {
+    expected.assert_eq(&steps(script));
+}
+
+#[test]
+fn hello_world() {
+    let source = source("probe begin { println(\"Hello World\") exit() }");
+    expect![[r#"
+        static void probe_0 (struct context * __restrict__ c) {
+          __label__ deref_fault;
+          __label__ out;
+          struct probe_0_locals * __restrict__ l = & c->probe_locals.probe_0;
+          (void) l;
+          if (c->actionremaining < 2) { c->last_error = "MAXACTION exceeded"; goto out; }
+          /* <input>:1:15 */
+          _stp_print ("Hello World\n");
+          /* <input>:1:38 */
+          STAP_LAST_STMT = "identifier 'exit' at <input>:1:38";
+          function___global_exit__overload_0 (c);
+          if (unlikely (c->last_error || c->aborted)) goto out;
+        deref_fault: __attribute__((unused));
+        out: __attribute__((unused));
+          _stp_print_flush ();
+        }
+    "#]]
+    .assert_eq(&function(&source, "probe_0"));
+}
+
+#[test]
+fn a_value_is_copied_before_a_later_operand_changes_it() {
+    check("global n probe begin { n = n + n++ }", &expect![[r#"
+          /* <input>:1:24 */
+          t0 = global(s___global_n);
+          t1 = global(s___global_n);
+          global(s___global_n) += 1LL;
+          global(s___global_n) = t0 + t1;
+    "#]]);
+}
+
+#[test]
+fn division_is_checked_once() {
+    check("global n, m probe begin { n = 6 / m; n = 7 / 2 } probe timer.s(1) { m++ }", &expect![[r#"
+          /* <input>:1:27 */
+          if (unlikely ((global(s___global_m)) == 0)) {
+            c->last_error = "division by 0";
+            STAP_LAST_STMT = "operator '/' at <input>:1:33";
+            goto out;
+          }
+          global(s___global_n) = _stp_div64 (NULL, 6LL, global(s___global_m));
+          /* <input>:1:38 */
+          global(s___global_n) = 3LL;
+    "#]]);
+}
+
+#[test]
+fn short_circuit_with_a_call_becomes_a_branch() {
+    check("global n probe begin { if (n && number(\"x\")) n = 1 }", &expect![[r#"
+          /* <input>:1:24 */
+          t1 = global(s___global_n) != 0LL;
+          if (t1 != 0) {
+            c->locals[c->nesting+1].function___global_number__overload_0.l_s = "x";
+            STAP_LAST_STMT = "identifier 'number' at <input>:1:33";
+            function___global_number__overload_0 (c);
+            if (unlikely (c->last_error || c->aborted)) goto out;
+            t0 = c->locals[c->nesting+1].function___global_number__overload_0.__retvalue;
+            t1 = t0 != 0LL;
+          }
+          if (t1 != 0) {
+            /* <input>:1:46 */
+            global(s___global_n) = 1LL;
+          }
+    "#]]);
+}
+
+#[test]
+fn strings_are_built_where_they_go() {
+    check("probe begin { s = name() . \"-\" . name(); println(s) }", &expect![[r#"
+          /* <input>:1:15 */
+          c->locals[c->nesting+1].function___global_name__overload_0.__retvalue = &l->l_s[0];
+          STAP_LAST_STMT = "identifier 'name' at <input>:1:19";
+          function___global_name__overload_0 (c);
+          if (unlikely (c->last_error || c->aborted)) goto out;
+          strlcat (l->l_s, "-", MAXSTRINGLEN);
+          c->locals[c->nesting+1].function___global_name__overload_0.__retvalue = &l->b0[0];
+          STAP_LAST_STMT = "identifier 'name' at <input>:1:34";
+          function___global_name__overload_0 (c);
+          if (unlikely (c->last_error || c->aborted)) goto out;
+          strlcat (l->l_s, l->b0, MAXSTRINGLEN);
+          /* <input>:1:42 */
+          c->printf_locals.stp_printf_1.arg0 = l->l_s;
+          stp_printf_1 (c);
+    "#]]);
+}
+
+#[test]
+fn an_array_element_is_read_changed_and_stored() {
+    check("global a probe begin { a[1, \"x\"] += 2; println(a[1, \"x\"]++) }", &expect![[r#"
+          /* <input>:1:24 */
+          t0 = _stp_map_get_isi (global(s___global_a), 1LL, "x");
+          t0 += 2LL;
+          if (unlikely (_stp_map_set_isi (global(s___global_a), 1LL, "x", t0))) {
+            c->last_error = "Array overflow, check MAXMAPENTRIES";
+            STAP_LAST_STMT = "identifier 'a' at <input>:1:24";
+            goto out;
+          }
+          /* <input>:1:40 */
+          t0 = _stp_map_get_isi (global(s___global_a), 1LL, "x");
+          if (unlikely (_stp_map_set_isi (global(s___global_a), 1LL, "x", t0 + 1LL))) {
+            c->last_error = "Array overflow, check MAXMAPENTRIES";
+            STAP_LAST_STMT = "identifier 'a' at <input>:1:48";
+            goto out;
+          }
+          c->printf_locals.stp_printf_1.arg0 = t0;
+          stp_printf_1 (c);
+    "#]]);
+}
+
+#[test]
+fn handlers_that_run_side_by_side_lock_what_they_share() {
+    let source = source("global n probe timer.ms(10) { x = cpu() n += x println(n) }");
+    expect![[r#"
+        static void probe_0 (struct context * __restrict__ c) {
+          __label__ deref_fault;
+          __label__ out;
+          static const struct stp_probe_lock locks[] = {
+            {
+              .lock = global_lock(s___global_n),
+              .write_p = 1,
+        #ifdef STP_TIMING
+              .skipped = global_skipped(s___global_n),
+              .contention = global_contended(s___global_n),
+        #endif
+            },
+          };
+          struct probe_0_locals * __restrict__ l = & c->probe_locals.probe_0;
+          int64_t l_x = 0;
+          int64_t t0;
+          (void) l;
+          if (c->actionremaining < 4) { c->last_error = "MAXACTION exceeded"; goto out; }
+          /* <input>:1:31 */
+          STAP_LAST_STMT = "identifier 'cpu' at <input>:1:35";
+          function___global_cpu__overload_0 (c);
+          if (unlikely (c->last_error || c->aborted)) goto out;
+          t0 = c->locals[c->nesting+1].function___global_cpu__overload_0.__retvalue;
+          l_x = t0;
+          /* <input>:1:41 */
+          if (c->locked == 0) {
+            if (!stp_lock_probe (locks, ARRAY_SIZE (locks)))
+              goto out;
+            c->locked = 1;
+          } else if (unlikely (c->locked == 2)) {
+            _stp_error ("invalid lock state");
+          }
+          global(s___global_n) += l_x;
+          /* <input>:1:48 */
+          c->printf_locals.stp_printf_1.arg0 = global(s___global_n);
+          stp_printf_1 (c);
+          if (c->locked == 1) {
+            stp_unlock_probe (locks, ARRAY_SIZE (locks));
+            c->locked = 2;
+          }
+        deref_fault: __attribute__((unused));
+        out: __attribute__((unused));
+          if (c->locked == 1) {
+            stp_unlock_probe (locks, ARRAY_SIZE (locks));
+            c->locked = 2;
+          }
+          _stp_print_flush ();
+        }
+    "#]].assert_eq(&function(&source, "probe_0"));
+}
+
+#[test]
+fn the_same_script_gives_the_same_bytes() {
+    let script = "global a, b, c probe begin { a[1] = 2 b <<< 3 c = \"x\" } \
+                  probe end { foreach (k in a) println(k, @count(b), c) }";
+    assert_eq!(source(script), source(script));
+}
+
+#[test]
+fn suppressed_time_limits_leave_no_action_code() {
+    let session = Session { suppress_time_limits: true, ..session() };
+    let script = "global n probe begin { while (n < 3) { try { n++ } catch { next } } exit() }";
+    let unit = emit_with(&session, script).unwrap();
+    assert!(!unit.source.contains("actionremaining"), "{}", unit.source);
+}
+
+#[test]
+fn old_runtimes_have_one_statement_pointer() {
+    let session = Session { version: Version("5.1".into()), compatible: Version("5.1".into()), ..session() };
+    let unit = emit_with(&session, "probe begin { exit() }").unwrap();
+    assert!(unit.source.contains("#define STAP_LAST_STMT (c->last_stmt)"));
+    assert!(unit.source.contains("c->last_stmt = NULL;"));
+    assert!(!unit.source.contains("_stp_softerror_handler"));
+}
+
+#[test]
+fn what_cannot_be_said_is_refused() {
+    let refused = |script: &str| emit_with(&session(), script).unwrap_err();
+    assert_eq!(refused("probe begin { break }"), "cannot 'break' outside loop");
+    let many = (0..33).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    assert_eq!(refused(&format!("probe begin {{ print({many}) }}")), "too many arguments to print (33)");
+}
