@@ -49,7 +49,7 @@ fn steps(script: &str) -> String {
     let handler = function(&source(script), "probe_0");
     let start = handler.find("  /* <input>").unwrap_or(0);
     let end = handler.find("deref_fault: __attribute__").unwrap_or(handler.len());
-    handler[start..end].to_owned()
+    handler[start..end].lines().map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line))).collect()
 }
 
 fn check(script: &str, expected: &Expect) {
@@ -82,18 +82,23 @@ fn hello_world() {
 
 #[test]
 fn a_value_is_copied_before_a_later_operand_changes_it() {
-    check("global n probe begin { n = n + n++ }", &expect![[r#"
+    check(
+        "global n probe begin { n = n + n++ }",
+        &expect![[r#"
           /* <input>:1:24 */
           t0 = global(s___global_n);
           t1 = global(s___global_n);
           global(s___global_n) += 1LL;
           global(s___global_n) = t0 + t1;
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn division_is_checked_once() {
-    check("global n, m probe begin { n = 6 / m; n = 7 / 2 } probe timer.s(1) { m++ }", &expect![[r#"
+    check(
+        "global n, m probe begin { n = 6 / m; n = 7 / 2 } probe timer.s(1) { m++ }",
+        &expect![[r#"
           /* <input>:1:27 */
           if (unlikely ((global(s___global_m)) == 0)) {
             c->last_error = "division by 0";
@@ -103,12 +108,15 @@ fn division_is_checked_once() {
           global(s___global_n) = _stp_div64 (NULL, 6LL, global(s___global_m));
           /* <input>:1:38 */
           global(s___global_n) = 3LL;
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn short_circuit_with_a_call_becomes_a_branch() {
-    check("global n probe begin { if (n && number(\"x\")) n = 1 }", &expect![[r#"
+    check(
+        "global n probe begin { if (n && number(\"x\")) n = 1 }",
+        &expect![[r#"
           /* <input>:1:24 */
           t1 = global(s___global_n) != 0LL;
           if (t1 != 0) {
@@ -123,12 +131,15 @@ fn short_circuit_with_a_call_becomes_a_branch() {
             /* <input>:1:46 */
             global(s___global_n) = 1LL;
           }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn strings_are_built_where_they_go() {
-    check("probe begin { s = name() . \"-\" . name(); println(s) }", &expect![[r#"
+    check(
+        "probe begin { s = name() . \"-\" . name(); println(s) }",
+        &expect![[r#"
           /* <input>:1:15 */
           c->locals[c->nesting+1].function___global_name__overload_0.__retvalue = &l->l_s[0];
           STAP_LAST_STMT = "identifier 'name' at <input>:1:19";
@@ -143,12 +154,15 @@ fn strings_are_built_where_they_go() {
           /* <input>:1:42 */
           c->printf_locals.stp_printf_1.arg0 = l->l_s;
           stp_printf_1 (c);
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_array_element_is_read_changed_and_stored() {
-    check("global a probe begin { a[1, \"x\"] += 2; println(a[1, \"x\"]++) }", &expect![[r#"
+    check(
+        "global a probe begin { a[1, \"x\"] += 2; println(a[1, \"x\"]++) }",
+        &expect![[r#"
           /* <input>:1:24 */
           t0 = _stp_map_get_isi (global(s___global_a), 1LL, "x");
           t0 += 2LL;
@@ -166,7 +180,8 @@ fn an_array_element_is_read_changed_and_stored() {
           }
           c->printf_locals.stp_printf_1.arg0 = t0;
           stp_printf_1 (c);
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -221,7 +236,8 @@ fn handlers_that_run_side_by_side_lock_what_they_share() {
           }
           _stp_print_flush ();
         }
-    "#]].assert_eq(&function(&source, "probe_0"));
+    "#]]
+    .assert_eq(&function(&source, "probe_0"));
 }
 
 #[test]
