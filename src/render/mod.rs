@@ -9,6 +9,7 @@ pub use colors::Palette;
 
 use frontend::diag::{Diagnostic, Severity, Stage};
 use frontend::source::{FileId, SourceMap};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// The form in which diagnostics are printed.
@@ -69,9 +70,10 @@ impl Renderer {
     /// Text of a diagnostic for standard error, empty if it is not to be printed
     /// (session.cxx: `print_error`, `print_warning`).
     pub fn diagnostic(&mut self, sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<u8> {
+        let spelled = spelled(sources, diagnostic);
         match diagnostic.severity {
-            Severity::Warning => self.warning(sources, diagnostic),
-            Severity::Error => self.error(sources, diagnostic),
+            Severity::Warning => self.warning(sources, &spelled),
+            Severity::Error => self.error(sources, &spelled),
         }
     }
 
@@ -214,6 +216,21 @@ fn sites(diagnostic: &Diagnostic) -> String {
         link = cause.cause.as_deref();
     }
     all
+}
+
+/// The diagnostic with the tokens that its messages mention spelled out.
+fn spelled<'d>(sources: &SourceMap, diagnostic: &'d Diagnostic) -> Cow<'d, Diagnostic> {
+    let mut links = std::iter::successors(Some(diagnostic), |link| link.cause.as_deref());
+    if links.all(|link| link.mention.is_none()) {
+        return Cow::Borrowed(diagnostic);
+    }
+    let mut copy = diagnostic.clone();
+    copy.message = diagnostic.text(
+        |token| format!("{} at {}", stap::kind_and_text(token), sources.describe(token.pos)),
+        |token| sources.describe(token.pos),
+    );
+    copy.cause = diagnostic.cause.as_deref().map(|cause| Box::new(spelled(sources, cause).into_owned()));
+    Cow::Owned(copy)
 }
 
 #[cfg(test)]
