@@ -4,6 +4,7 @@
 //! local and the first use of a global fixes its number of keys.
 
 use super::Resolver;
+use super::functions::EmbeddedGlobal;
 use super::scope::{Owner, Scope, unresolved_array};
 use super::uses;
 use crate::diag::Diagnostic;
@@ -192,8 +193,12 @@ impl Resolver<'_> {
             ExprKind::Number { value, hex } => ExprKind::Number { value: *value, hex: *hex },
             ExprKind::String(text) => ExprKind::String(text.clone()),
             ExprKind::Embedded(code) => {
-                self.check_embedded(scope, code, &expr.origin)?;
-                ExprKind::Embedded(code.clone())
+                let globals = self.check_embedded(scope, code, &expr.origin)?;
+                if globals.is_empty() {
+                    ExprKind::Embedded(code.clone())
+                } else {
+                    self.embedded_call(code, &expr.origin, globals)
+                }
             }
             ExprKind::Var(name) => ExprKind::Var(self.scalar(scope, name, token)?),
             ExprKind::Index { base, keys } => {
@@ -340,9 +345,14 @@ impl Resolver<'_> {
     }
 
     /// Rules for embedded C used as a value (staptree.cxx: `varuse_collecting_visitor::visit_embedded_expr`).
-    fn check_embedded(&mut self, scope: &mut Scope, code: &str, origin: &Origin) -> Bind<()> {
+    fn check_embedded(
+        &mut self,
+        scope: &mut Scope,
+        code: &str,
+        origin: &Origin,
+    ) -> Bind<Vec<EmbeddedGlobal>> {
         let token = &origin.0;
-        self.pragma_globals(scope, code, origin)?;
+        let globals = self.pragma_globals(scope, code, origin)?;
         if self.session.privilege == Privilege::User
             && !code.contains("/* unprivileged */")
             && !code.contains("/* myproc-unprivileged */")
@@ -360,7 +370,7 @@ impl Resolver<'_> {
             let message = "embedded expression may not be used unless -g is specified";
             return Err(Box::new(Diagnostic::semantic("resolve/embedded-guru", message).at(token)));
         }
-        Ok(())
+        Ok(globals)
     }
 
     /// Binds a condition: globals only. What must not be in it is reported.

@@ -6,11 +6,11 @@ use super::scope::{Owner, Scope};
 use super::targets::ProbeContext;
 use super::uses::{self, ContextUse};
 use crate::diag::Diagnostic;
-use crate::hir::{Body, Callee, Function, FunctionBody, FunctionId, Local};
+use crate::hir::{Body, Bound, Callee, Function, FunctionBody, FunctionId, GlobalId, Local, VarRef};
 use crate::session::Privilege;
 use crate::source::{FileId, Token};
 use crate::syntax::ast;
-use crate::tree::{Origin, Stmt, StmtKind};
+use crate::tree::{ExprKind, Origin, Stmt, StmtKind};
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
@@ -74,6 +74,9 @@ pub(super) struct Unbound {
     source: Source,
     probe: Option<Rc<ProbeContext>>,
 }
+
+/// A global that embedded C uses: its name there, its id, and whether it is written.
+pub(super) type EmbeddedGlobal = (SmolStr, GlobalId, bool);
 
 /// True if embedded C has a tag; tags count anywhere in the text.
 pub(super) fn tagged(code: &str, tag: &str) -> bool {
@@ -362,6 +365,37 @@ impl Resolver<'_> {
         Ok(FunctionBody::Embedded { locals, origin: embed.origin.clone(), code: embed.code.clone(), globals })
     }
 
+    /// Embedded C used as a value that names globals: the call of a function made for it, because only functions have
+    /// a list of the globals that their C uses.
+    pub(super) fn embedded_call(
+        &mut self,
+        code: &SmolStr,
+        origin: &Origin,
+        globals: Vec<EmbeddedGlobal>,
+    ) -> ExprKind<Bound> {
+        let id = FunctionId(self.program.functions.len() as u32);
+        let name = format_smolstr!("__embedded_value_{}", id.0);
+        let string = tagged(code, "/* string */");
+        let store = if string {
+            format_smolstr!("strlcpy(STAP_RETVALUE, ({code}), MAXSTRINGLEN);")
+        } else {
+            format_smolstr!("STAP_RETVALUE = ({code});")
+        };
+        self.program.functions.push(Function {
+            origin: origin.clone(),
+            name: name.clone(),
+            mangled: name.clone(),
+            file: origin.0.outermost().pos.file,
+            private: false,
+            synthetic: true,
+            declared: Some(if string { ast::DeclaredType::String } else { ast::DeclaredType::Long }),
+            params: 0,
+            priority: 0,
+            body: FunctionBody::Embedded { locals: Vec::new(), origin: origin.clone(), code: store, globals },
+        });
+        ExprKind::Call { callee: Callee { name, candidates: vec![id] }, args: Vec::new() }
+    }
+
     /// The globals that embedded C says it uses: `/* pragma:read:x */`, `/* pragma:write:x */`.
     ///
     /// # Errors
@@ -371,7 +405,7 @@ impl Resolver<'_> {
         scope: &mut Scope,
         code: &str,
         origin: &Origin,
-    ) -> Result<Vec<(SmolStr, crate::hir::GlobalId, bool)>, Box<Diagnostic>> {
+    ) -> Result<Vec<EmbeddedGlobal>, Box<Diagnostic>> {
         let mut globals = Vec::new();
         for (verb, written) in [("read", false), ("write", true)] {
             let start = format!("/* pragma:{verb}:");
@@ -382,7 +416,7 @@ impl Resolver<'_> {
                 let name = SmolStr::from(&rest[..end]);
                 rest = &rest[end + 3..];
                 match self.find_var(scope, &name, None, &origin.0)? {
-                    Some(crate::hir::VarRef::Global(id)) => globals.push((name, id, written)),
+                    Some(VarRef::Global(id)) => globals.push((name, id, written)),
                     _ => {
                         let message = format!("unresolved pragma:{verb} global {name}");
                         return Err(Box::new(Diagnostic::semantic("resolve/pragma", message).at(&origin.0)));

@@ -184,3 +184,15 @@ fn embedded_c_and_its_rules() {
         ["function may not be used when --privilege=stapusr is specified @100:78"]
     );
 }
+
+#[test]
+fn embedded_values_that_use_globals_become_functions() {
+    let mut session = Session::for_tests();
+    session.guru = true;
+    let script =
+        "global g probe begin { g = 1 println(%{ /* pragma:read:g */ STAP_GLOBAL_GET_g() %}, %{ 3 %}) }";
+    let (program, diagnostics) = run_with(&session, &[], &[script]);
+    assert_eq!(messages(&diagnostics), Vec::<String>::new());
+    assert_eq!(names(&program), "begin | __embedded_value_0 | __global_g");
+    check_ids(&program);
+}
