@@ -43,6 +43,11 @@ impl Source {
         }
     }
 
+    /// True for the function of that number in a file.
+    pub fn is(&self, file: FileId, index: usize) -> bool {
+        matches!(self, Source::Script(script, own) if script.file == file && *own == index)
+    }
+
     fn file(&self) -> FileId {
         match self {
             Source::Script(script, _) => script.file,
@@ -145,7 +150,7 @@ impl Resolver<'_> {
 
     /// All functions of that name that a call at `token` can see, in the order of declaration: tapset first, then the
     /// user's files.
-    fn candidates(
+    pub(super) fn candidates(
         &mut self,
         probe: Option<&ProbeContext>,
         name: &SmolStr,

@@ -201,18 +201,13 @@ impl<'a> Resolver<'a> {
     }
 
     fn add_all_functions(&mut self, script: &Arc<Script>) {
-        for (index, function) in script.functions.iter().enumerate() {
-            if function.private {
-                continue;
+        for (index, function) in script.functions.iter().enumerate().filter(|(_, function)| !function.private)
+        {
+            let all = self.candidates(None, &function.name, &function.origin.0);
+            let own = all.iter().find(|candidate| candidate.source.is(script.file, index));
+            if let Some(candidate) = own {
+                self.function_id(candidate, None);
             }
-            let source = functions::Source::Script(script.clone(), index);
-            let overload = self
-                .program
-                .functions
-                .iter()
-                .filter(|other| other.name == function.name && !other.private)
-                .count();
-            self.function_id(&Candidate { source, overload }, None);
         }
     }
 
