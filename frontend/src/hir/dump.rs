@@ -3,7 +3,7 @@
 use super::{Body, Bound, Callee, FunctionBody, Global, Probe, Program, VarRef};
 use crate::syntax::ast::{Component, ProbePoint};
 use crate::tree::Literal;
-use crate::tree::print::{Form, Names, stmt};
+use crate::tree::print::{Form, Names, expr, stmt};
 use crate::types::{Owner, TypeTable, functions_by_name};
 use smol_str::SmolStr;
 use std::fmt::Write;
@@ -58,7 +58,7 @@ fn write_program(out: &mut String, program: &Program, types: &TypeTable, verbosi
         writeln!(out, "# probes")?;
     }
     for (probe, locals) in program.probes.iter().zip(&types.probe_locals) {
-        write!(out, "{}", point(&probe.point))?;
+        write_point(out, program, probe)?;
         writeln!(out, " /* {} */ ", probe.lineage.chain)?;
         let locals: Vec<String> = probe
             .body
@@ -72,6 +72,22 @@ fn write_program(out: &mut String, program: &Program, types: &TypeTable, verbosi
             write_body(out, program, &probe.body)?;
         }
     }
+    Ok(())
+}
+
+/// The final point with its flags and its condition (staptree.cxx: `probe_point::print`).
+fn write_point(out: &mut String, program: &Program, probe: &Probe) -> std::fmt::Result {
+    out.push_str(&point(&probe.point));
+    if probe.point.sufficient {
+        out.push('!');
+    } else if probe.point.optional {
+        out.push('?');
+    }
+    if let Some(condition) = &probe.condition {
+        let names = BodyNames { program, body: &probe.body };
+        write!(out, " if ({})", expr(&names, Form::Upstream, condition))?;
+    }
+    out.push_str(&probe.lineage.remark);
     Ok(())
 }
 

@@ -176,6 +176,8 @@ pub struct Lineage {
     pub script_point: Option<ProbePoint>,
     /// What `-p2` prints behind the point, between `/* ` and ` */ `: ` <- alias = begin /*  <- alias */  <- alias`.
     pub chain: SmolStr,
+    /// What `-p2` prints right behind the point: ` /* pc=... */`.
+    pub remark: SmolStr,
     /// Names and C types of the context variables, for `-L`.
     pub variables: Vec<(SmolStr, SmolStr)>,
     /// True for the synthetic begin probe after which all conditions that read globals are evaluated

@@ -98,7 +98,14 @@ impl Link {
     /// What `-p2` prints for this link (staptree.cxx: `probe::printsig`, `derived_probe::printsig`).
     pub fn signature(&self) -> &SmolStr {
         self.signature.get_or_init(|| match (&self.alias, &self.parent) {
-            (Some(alias), Some(parent)) => format!("{} /* {} */ ", alias.header, chain_text(parent)).into(),
+            (Some(alias), Some(parent)) => {
+                let mut text = format!("{} /* ", alias.header);
+                for link in parent.chain() {
+                    let _ = write!(text, " <- {}", link.signature());
+                }
+                text.push_str(" */ ");
+                text.into()
+            }
             _ => {
                 let points: Vec<String> =
                     self.points.iter().map(|point| super::point_text(point, true)).collect();
@@ -108,11 +115,18 @@ impl Link {
     }
 }
 
-/// ` <- a <- b`: the link and those it was expanded from.
-pub(super) fn chain_text(link: &Link) -> String {
+/// ` <- a <- b`: the link and those it was expanded from. Only the declaration that a probe was derived from without
+/// any alias shows resolved names in its conditions: aliases work with copies.
+pub(super) fn chain_text(link: &Link, is_global: &dyn Fn(&str) -> bool) -> String {
     let mut text = String::new();
-    for link in link.chain() {
-        let _ = write!(text, " <- {}", link.signature());
+    for (index, step) in link.chain().enumerate() {
+        if index == 0 && step.alias.is_none() {
+            let point = |point: &ProbePoint| super::text::resolved_point_text(point, true, is_global);
+            let points: Vec<String> = step.points.iter().map(point).collect();
+            let _ = write!(text, " <- {}", points.join(","));
+        } else {
+            let _ = write!(text, " <- {}", step.signature());
+        }
     }
     text
 }

@@ -256,7 +256,7 @@ impl Resolver<'_> {
                 let base = match base {
                     Indexable::Array { origin, var } => Indexable::Array {
                         origin: origin.clone(),
-                        var: self.array(scope, var, keys.len(), &origin.0, token)?,
+                        var: self.array(scope, var, keys.len(), &origin.0, &origin.0)?,
                     },
                     Indexable::Hist(hist) => Indexable::Hist(self.hist(scope, hist)?),
                 };
@@ -283,7 +283,7 @@ impl Resolver<'_> {
                 return Err(Box::new(Diagnostic::semantic("resolve/probewrite", message).at(token)));
             }
             ExprKind::Entry(value) => return self.entry(scope, value, token),
-            ExprKind::Perf(name) => return self.perf(name, token),
+            ExprKind::Perf(name) => ExprKind::Perf(name.clone()),
             ExprKind::Enumerator(name) => ExprKind::Enumerator(name.clone()),
             ExprKind::EnumName { value, type_name, module } => ExprKind::EnumName {
                 value: self.boxed(scope, value)?,

@@ -117,6 +117,11 @@ pub enum Effect {
 pub struct Derived {
     /// Well-formed final point.
     pub point: ProbePoint,
+    /// A well-formed point between the script's and the final one, if the family makes one: listings and `pn()` prefer
+    /// it to the final point.
+    pub via: Option<ProbePoint>,
+    /// What `-p2` prints right behind the final point: ` /* pc=... */`.
+    pub remark: SmolStr,
     /// What the family needs at emission.
     pub attachment: Arc<dyn Attachment>,
     /// Meaning of `$x`; `None` if the family has no context variables.
@@ -139,6 +144,8 @@ impl Derived {
     pub fn plain(point: ProbePoint, attachment: Arc<dyn Attachment>) -> Self {
         Derived {
             point,
+            via: None,
+            remark: SmolStr::default(),
             attachment,
             targets: None,
             entry_locals: Vec::new(),

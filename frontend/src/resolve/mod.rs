@@ -19,14 +19,14 @@ pub mod symbolic;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod text;
 mod uses;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Embed, FunctionId, GlobalId, Program};
 use crate::session::{Mode, Session};
 use crate::source::{FileId, Token};
-use crate::syntax::ast::{ProbePoint, Script};
-use crate::tree::Literal;
+use crate::syntax::ast::Script;
 use crate::world::World;
 use alias::{AliasBodies, AliasId, Link};
 use derive::Family;
@@ -36,10 +36,11 @@ use pattern::PatternTree;
 use scope::GlobalFacts;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fmt::Write;
 use std::rc::Rc;
 use std::sync::Arc;
 use uses::{ContextUse, ScriptUse};
+
+pub use text::point_text;
 
 /// The state of one resolution.
 struct Resolver<'a> {
@@ -278,27 +279,4 @@ pub fn unused_arguments(session: &Session, used: &BTreeSet<usize>, program: &Pro
         diagnostics.push(Diagnostic::warning("resolve/unused-argument", message));
     }
     diagnostics
-}
-
-/// A probe point as dumps print it; `extras` adds `?`, `!` and the condition (staptree.cxx: `probe_point::print`).
-pub fn point_text(point: &ProbePoint, extras: bool) -> String {
-    let mut text = String::new();
-    for (index, component) in point.components.iter().enumerate() {
-        let dot = if index > 0 { "." } else { "" };
-        let _ = write!(text, "{dot}{}", component.functor);
-        let _ = match &component.arg {
-            None => Ok(()),
-            Some(Literal::Number(value)) => write!(text, "({value})"),
-            Some(Literal::Address(value)) => write!(text, "({value:#x})"),
-            Some(Literal::String(value)) => write!(text, "(\"{}\")", value.replace('"', "\\\"")),
-        };
-    }
-    if extras {
-        if point.sufficient {
-            text.push('!');
-        } else if point.optional {
-            text.push('?');
-        }
-    }
-    text
 }

@@ -57,7 +57,12 @@ impl Resolver<'_> {
         let lineage = self.lineage(&link, &derived);
         let probe = Probe {
             origin,
-            derivation: link.chain().filter_map(|link| link.point().cloned()).collect(),
+            derivation: derived
+                .via
+                .iter()
+                .chain(link.chain().filter_map(|link| link.point()))
+                .cloned()
+                .collect(),
             lineage,
             primary: self.is_primary(&link),
             synthetic: link.synthetic,
@@ -111,9 +116,16 @@ impl Resolver<'_> {
             .filter(|alias| alias.well_formed)
             .last()
             .map(|alias| alias.point.clone());
+        let is_global = |name: &str| self.program.globals.iter().any(|global| global.name == name);
+        let mut chain = match &derived.via {
+            Some(via) => format!(" <- {}", point_text(via, true)),
+            None => String::new(),
+        };
+        chain += &chain_text(link, &is_global);
         Lineage {
-            script_point: outermost,
-            chain: chain_text(link).into(),
+            script_point: outermost.or_else(|| derived.via.clone()),
+            chain: chain.into(),
+            remark: derived.remark.clone(),
             variables: match &derived.targets {
                 Some(targets) if self.session.mode == crate::session::Mode::ListVariables => {
                     targets.listing()

@@ -325,18 +325,6 @@ impl Resolver<'_> {
         }
         Some(EntryStatements { before, at_entry })
     }
-
-    /// `@perf("name")`.
-    ///
-    /// # Errors
-    /// No such counter.
-    pub(super) fn perf(&mut self, name: &SmolStr, token: &Token) -> Bind<Expr<Bound>> {
-        if self.program.perf_counters.iter().all(|(counter, _)| counter != name) {
-            let message = format!("perf counter '{name}' not defined");
-            return Err(Box::new(Diagnostic::semantic("resolve/perf", message).at(token)));
-        }
-        Ok(Expr { origin: Origin(token.clone()), kind: ExprKind::Perf(name.clone()) })
-    }
 }
 
 /// Why a target is unresolved where nobody knows targets.
@@ -345,7 +333,6 @@ fn unresolved(target: &Target<Parsed>, token: &Token) -> Diagnostic {
         TargetBase::Symbol(_) => ("resolve/target", "unresolved target-symbol expression".to_string()),
         TargetBase::Var { .. } => ("resolve/var", "unresolved @var() expression".to_string()),
         TargetBase::Cast { type_name, module, .. } => {
-            let module = if module.is_empty() { "kernel" } else { module };
             ("resolve/cast", format!("type definition '{type_name}' not found in '{module}'"))
         }
         TargetBase::Value(_) => ("resolve/autocast", "unknown type in dereference".to_string()),
