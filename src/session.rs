@@ -81,8 +81,6 @@ pub struct Settings {
     pub warnings: Vec<String>,
     /// True if standard output is a terminal.
     pub stdout_is_terminal: bool,
-    /// Process id.
-    pub pid: u32,
 }
 
 impl Settings {
@@ -131,7 +129,6 @@ impl Settings {
             arch,
             warnings,
             stdout_is_terminal: env.stdout_is_terminal,
-            pid: env.pid,
             low,
         })
     }
@@ -224,11 +221,6 @@ impl Settings {
         );
         let hash = blake3::hash(told.as_bytes()).to_hex();
         format!("stap_{}_{}", &hash[..32], told.len())
-    }
-
-    /// How diagnostics are printed.
-    pub fn form(&self, env: &Environment) -> Form {
-        form(&self.low, env)
     }
 
     /// Which diagnostics are printed.

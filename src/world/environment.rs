@@ -25,8 +25,6 @@ pub struct Environment {
     pub stdout_is_terminal: bool,
     /// True if standard error is a terminal.
     pub stderr_is_terminal: bool,
-    /// Process id, for the names of modules that are not cached.
-    pub pid: u32,
 }
 
 impl Environment {
@@ -57,7 +55,6 @@ impl Environment {
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
-            pid: std::process::id(),
         }
     }
 
