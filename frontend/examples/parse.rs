@@ -1,8 +1,9 @@
 //! Parses files and reports errors: `parse [-g] [-t] [-a ARG] FILE.stpm... FILE.stp...`; `-t` says all are tapset files.
 //! The `.stpm` files must come first.
 
-use frontend::session::Session;
-use frontend::source::{FileKind, SourceFile, SourceMap};
+use frontend::diag::{Diagnostic, TokenTag};
+use frontend::session::{Session, Version};
+use frontend::source::{FileKind, SourceFile, SourceMap, TokenKind};
 use frontend::syntax::dump::{declarations, file};
 use frontend::syntax::{LibraryMacros, parse, parse_macros};
 use frontend::tree::print::Form;
@@ -19,6 +20,14 @@ fn main() {
             "-R" => round_trip = true,
             "-t" => kind = FileKind::Tapset,
             "-a" => session.arguments.extend(arguments.next()),
+            "-c" => {
+                let config =
+                    arguments.next().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+                for (name, value) in config.lines().filter_map(|line| line.split_once('=')) {
+                    session.kernel.config.insert(name.into(), value.into());
+                }
+            }
+            "-C" => session.compatible = Version(arguments.next().unwrap_or_default()),
             "-r" => session.kernel.release = arguments.next().unwrap_or_default(),
             _ => files.push(argument),
         }
@@ -73,19 +82,18 @@ fn main() {
             }
             parse.diagnostics
         };
-        for diagnostic in diagnostics.iter() {
+        diagnostics
+            .iter()
+            .filter(|diagnostic| !diagnostic.is_error())
+            .for_each(|warning| println!("WARNING: {}", warning.message));
+        let mut seen = std::collections::BTreeSet::new();
+        for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
             errors += 1;
-            let place = diagnostic
-                .token
-                .as_ref()
-                .map(|token| format!("{:?} '{}' {}", token.kind, token.text, map.describe(token.pos)));
-            println!(
-                "{name}: {} [{}] {:?} {}",
-                diagnostic.message,
-                diagnostic.site,
-                diagnostic.tag,
-                place.unwrap_or_default()
-            );
+            let mut next = seen.insert(diagnostic.site).then_some(diagnostic);
+            while let Some(shown) = next {
+                print_like_stap(&map, shown);
+                next = shown.cause.as_deref();
+            }
         }
     }
     let seconds = start.elapsed().as_secs_f64();
@@ -93,4 +101,23 @@ fn main() {
         "{errors} diagnostics, {bytes} bytes, {seconds:.3} s, {:.1} MB/s",
         bytes as f64 / seconds / 1e6
     );
+}
+
+/// The lines of upstream's messages that name things, without the source text.
+fn print_like_stap(map: &SourceMap, diagnostic: &Diagnostic) {
+    println!("parse error: {}", diagnostic.message);
+    let Some(token) = &diagnostic.token else { return };
+    let mut kind = format!("{:?}", token.kind).to_lowercase();
+    if token.kind == TokenKind::Embedded {
+        kind = "embedded-code".into();
+    }
+    let text = match token.kind {
+        TokenKind::Embedded | TokenKind::Keyword => String::new(),
+        _ => format!(" '{}'", token.text.replace(|letter: char| letter.is_control(), "?")),
+    };
+    match diagnostic.tag {
+        TokenTag::At => println!("         at: {kind}{text} at {}", map.describe(token.pos)),
+        TokenTag::Saw => println!("        saw: {kind}{text} at {}", map.describe(token.pos)),
+        TokenTag::SawEof => println!("        saw: {} EOF", map.file(token.pos.file).name),
+    }
 }

@@ -146,13 +146,7 @@ impl Builder<'_> {
                 // Upstream makes a null node of it and crashes in pass 2.
                 self.saw("list-any", "expected literal string or number", close, true)
             }
-            _ => {
-                let message = "unexpected comma-separated expression list";
-                match self.tokens.get(close.0 as usize + 1) {
-                    Some(_) => self.saw("list", message, Id(close.0 + 1), false),
-                    None => self.forgotten("list", message, Id(close.0 + 1)),
-                }
-            }
+            _ => self.saw_next("list", "unexpected comma-separated expression list", close),
         }
     }
 
@@ -313,10 +307,10 @@ impl Builder<'_> {
         self.start_path(token, TargetBase::Var { name: self.text(name), module }, 0)
     }
 
-    /// Refuses an empty string; upstream has dropped the token by then.
+    /// Refuses an empty string; upstream looks at the token behind it by then.
     fn require_text(&self, string: Id) -> Checked<()> {
         if self.token(string).text.is_empty() {
-            return self.forgotten("empty-string", "expected non-empty string", Id(string.0 + 1));
+            return self.saw_next("empty-string", "expected non-empty string", string);
         }
         Ok(())
     }
@@ -468,10 +462,7 @@ impl Builder<'_> {
                 match parse_format(&text) {
                     Ok(parts) => PrintLayout::Format { text, parts },
                     // Upstream has peeked at the token behind the format.
-                    Err(bad) => match self.tokens.get(format.0 as usize + 1) {
-                        Some(_) => return self.saw(bad.site, bad.message, Id(format.0 + 1), false),
-                        None => return self.forgotten(bad.site, bad.message, Id(format.0 + 1)),
-                    },
+                    Err(bad) => return self.saw_next(bad.site, bad.message, format),
                 }
             }
             None if plain == "print_char" => PrintLayout::Char,

@@ -160,8 +160,7 @@ impl Builder<'_> {
         (value, keys): (Option<ForeachKey>, Vec<ForeachKey>),
         base: Deep<Box<Indexable<Parsed>>>,
         slice: Option<Deep<Vec<Key<Parsed>>>>,
-        stat: Option<Id>,
-        sort: Option<Id>,
+        sort: Option<(Option<Id>, Id)>,
         limit: Option<Value>,
     ) -> Checked<Box<ForeachHead>> {
         let direction = |this: &Self, id: Id| match this.token(id).text.as_str() {
@@ -180,8 +179,8 @@ impl Builder<'_> {
             }
             found = Some((SortColumn::Key(index), direction(self, sort)));
         }
-        let stat_op = stat.and_then(|stat| stat_op(&self.token(stat).text));
-        if let Some(sort) = sort {
+        if let Some((stat, sort)) = sort {
+            let stat_op = stat.and_then(|stat| stat_op(&self.token(stat).text));
             if found.is_some() {
                 return self.saw("foreach-sorts-base", "multiple sort directives", sort, false);
             }

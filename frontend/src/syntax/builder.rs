@@ -101,6 +101,15 @@ impl<'i> Builder<'i> {
         Err(ParseError::User { error: Box::new(fault) })
     }
 
+    /// An error that upstream raises when it has peeked at what follows `id`.
+    pub fn saw_next<T>(&self, site: &'static str, message: &str, id: Id) -> Checked<T> {
+        let next = Id(id.0 + 1);
+        match self.tokens.get(next.0 as usize) {
+            Some(_) => self.saw(site, message, next, false),
+            None => self.forgotten(site, message, next),
+        }
+    }
+
     /// An error that names its token: `at:`. Recovery starts at `resume`.
     pub fn at<T>(
         &self,
@@ -242,7 +251,7 @@ impl<'i> Builder<'i> {
                 return self.saw("priority", "specified priority must be > 0", Id(end - 1), true);
             }
             Some((Literal::String(_), end)) => {
-                return self.saw("priority-number", "expected literal number", Id(end - 1), true);
+                return self.saw_next("priority-number", "expected literal number", Id(end - 1));
             }
         };
         Ok(Signature { name, declared, params, priority })

@@ -6,37 +6,48 @@
 
 use super::Gates;
 use super::class::{Class, Id, Lexeme};
+use super::condition::parse_unsigned;
 use super::context::{Context, Frame, Position, Section, Stage};
 use super::fault::{Fault, Place};
 use super::preprocess::PreprocessError;
 use super::token::RawToken;
-use super::words::{is_name_piece, operator_word, pretty_split, print_word, takes_arguments};
+use super::words::{is_name_piece, operator_word, pretty_split, print_word};
 use crate::source::TokenKind;
 
 #[derive(Debug, Clone, Copy)]
-struct Open {
-    frame: Frame,
+pub(super) struct Open {
+    pub(super) frame: Frame,
     /// The operand that the bracket belongs to has had its `++`.
-    stepped: bool,
+    pub(super) stepped: bool,
+    /// Commas in it so far.
+    pub(super) commas: u8,
+    /// `?` without their `:` so far.
+    pub(super) questions: u32,
+    /// The word in front of it.
+    pub(super) word: Option<(Class, Id)>,
 }
 
 /// Hands the tokens of a file to the grammar.
 pub(crate) struct Classifier<'i> {
     tokens: &'i [RawToken],
     errors: &'i [(usize, PreprocessError)],
-    gates: Gates,
+    pub(super) gates: Gates,
     /// Index of the next token.
     next: usize,
     /// How many of `errors` have been reported.
     reported: usize,
-    frames: Vec<Open>,
-    position: Position,
-    stepped: bool,
+    pub(super) frames: Vec<Open>,
+    pub(super) position: Position,
+    pub(super) stepped: bool,
     section: Section,
-    previous: Option<Class>,
-    before_previous: Option<Class>,
+    pub(super) previous: Option<Class>,
+    previous_id: Id,
+    pub(super) histogram: Option<(Class, Id)>,
+    pub(super) wants_catch: bool,
+    pub(super) after_catch: bool,
+    pub(super) list_closed: bool,
     /// The word before `(` is a histogram after `in`.
-    after_in: bool,
+    pub(super) after_in: bool,
     /// State in front of the token handed out last.
     pub context: Context,
 }
@@ -55,14 +66,23 @@ impl<'i> Classifier<'i> {
             stepped: false,
             section: Section::None,
             previous: None,
-            before_previous: None,
+            previous_id: Id(0),
+            histogram: None,
+            wants_catch: false,
+            after_catch: false,
+            list_closed: false,
             after_in: false,
             context: Context {
                 frame: None,
                 position: Position::Start,
                 section: Section::None,
                 previous: None,
-                before_previous: None,
+                commas: 0,
+                histogram: None,
+                wants_catch: false,
+                after_catch: false,
+                list_closed: false,
+                wants_colon: false,
             },
         }
     }
@@ -75,7 +95,9 @@ impl<'i> Classifier<'i> {
         self.stepped = false;
         self.section = Section::None;
         self.previous = None;
-        self.before_previous = None;
+        self.wants_catch = false;
+        self.after_catch = false;
+        self.list_closed = false;
     }
 
     /// The preprocessor's error in front of token `at`, if there is one that has not been reported.
@@ -100,12 +122,21 @@ impl<'i> Classifier<'i> {
         if let Some(fault) = self.pending_error(self.next as u32) {
             return Some(Err(Box::new(fault)));
         }
+        if let Some(fault) = self.bad_number() {
+            return Some(Err(Box::new(fault)));
+        }
+        self.skip_after_statistic();
         self.context = Context {
             frame: self.frame(),
             position: self.position,
             section: self.section,
-            previous: self.previous,
-            before_previous: self.before_previous,
+            previous: self.previous.map(|class| (class, self.previous_id)),
+            commas: self.frames.last().map_or(0, |open| open.commas),
+            histogram: self.histogram,
+            wants_catch: std::mem::take(&mut self.wants_catch),
+            after_catch: std::mem::take(&mut self.after_catch),
+            list_closed: std::mem::take(&mut self.list_closed),
+            wants_colon: self.frames.last().is_some_and(|open| open.questions > 0),
         };
         let index = self.next as u32;
         let token = self.tokens.get(self.next)?;
@@ -116,34 +147,81 @@ impl<'i> Classifier<'i> {
                 return Some(Err(Box::new(Fault::saw(site, message, token, Id(index), true))));
             }
         };
-        self.before_previous = self.previous;
         self.previous = Some(class);
+        self.previous_id = Id(index);
         Some(Ok((index, Lexeme(class, Id(index)), index + 1)))
     }
 
-    fn frame(&self) -> Option<Frame> {
+    /// The error of a number that the grammar has taken although it is none: upstream looks at its value at once.
+    fn bad_number(&self) -> Option<Fault> {
+        if self.previous != Some(Class::Number) {
+            return None;
+        }
+        let token = self.tokens.get(self.previous_id.0 as usize)?;
+        if parse_unsigned(&token.token.text).is_some() {
+            return None;
+        }
+        Some(Fault::saw("number", "number invalid or out of range", token, self.previous_id, true))
+    }
+
+    /// Upstream skips whatever stands between the operand of `@count(...)` and the next `)` or `,`.
+    fn skip_after_statistic(&mut self) {
+        let in_statistic = matches!(self.frame(), Some(Frame::Word(Class::Stat | Class::Variance, _)));
+        let ends = |token: &RawToken| token.is_operator(")") || token.is_operator(",");
+        if in_statistic
+            && self.ended()
+            && !self.tokens.get(self.next).is_none_or(|token| self.continues(token))
+        {
+            while self.tokens.get(self.next).is_some_and(|token| !ends(token)) {
+                self.next += 1;
+            }
+        }
+    }
+
+    /// True if a token goes on with the expression that could end here.
+    fn continues(&self, token: &RawToken) -> bool {
+        let text = token.token.text.as_str();
+        let value =
+            matches!(self.position, Position::Name | Position::Target | Position::Value | Position::Pretty);
+        match token.token.kind {
+            TokenKind::Operator => match text {
+                "(" => self.position == Position::Name,
+                "[" => value || self.position == Position::Hist,
+                "++" | "--" => value && !self.stepped,
+                "+" | "-" => self.position != Position::Loose,
+                "!" | "~" | "{" | "}" | ";" | ":" | "]" => false,
+                _ => !text.starts_with('@'),
+            },
+            TokenKind::Keyword => text == "in",
+            TokenKind::Identifier => value && text.bytes().all(|byte| byte == b'$'),
+            _ => false,
+        }
+    }
+
+    pub(super) fn frame(&self) -> Option<Frame> {
         self.frames.last().map(|open| open.frame)
     }
 
-    fn push(&mut self, frame: Frame) {
-        self.frames.push(Open { frame, stepped: self.stepped });
+    pub(super) fn push(&mut self, frame: Frame) {
+        let word = self.previous.map(|class| (class, self.previous_id));
+        self.frames.push(Open { frame, stepped: self.stepped, commas: 0, questions: 0, word });
         self.stepped = false;
     }
 
-    fn pop(&mut self) {
+    pub(super) fn pop(&mut self) {
         if let Some(open) = self.frames.pop() {
             self.stepped = open.stepped;
         }
     }
 
-    fn replace(&mut self, frame: Frame) {
+    pub(super) fn replace(&mut self, frame: Frame) {
         if let Some(open) = self.frames.last_mut() {
             open.frame = frame;
         }
     }
 
     /// True if a component of a probe point is expected.
-    fn wants_component(&self) -> bool {
+    pub(super) fn wants_component(&self) -> bool {
         matches!(self.frame(), Some(Frame::Header | Frame::PointGroup)) && self.position == Position::Operand
     }
 
@@ -152,11 +230,18 @@ impl<'i> Classifier<'i> {
     }
 
     /// An operand starts here; if one has just ended, so has its statement.
-    fn operand(&mut self, position: Position) {
+    pub(super) fn operand(&mut self, position: Position) {
         if self.ended() {
-            self.stepped = false;
+            self.statement_ends();
         }
         self.position = position;
+    }
+
+    fn statement_ends(&mut self) {
+        self.stepped = false;
+        if let Some(open) = self.frames.last_mut() {
+            open.questions = 0;
+        }
     }
 
     /// An operator after which an operand must follow.
@@ -180,7 +265,7 @@ impl<'i> Classifier<'i> {
                 Class::String
             }
             TokenKind::Embedded => {
-                if self.frame() == Some(Frame::Signature) {
+                if matches!(self.frame(), Some(Frame::Signature(_))) {
                     self.pop();
                     self.position = Position::Start;
                 } else if self.frames.is_empty() {
@@ -222,7 +307,7 @@ impl<'i> Classifier<'i> {
             None => true,
             Some(frame) => matches!(
                 frame,
-                Frame::Signature
+                Frame::Signature(_)
                     | Frame::Params
                     | Frame::CatchVariable
                     | Frame::ForeachKeys
@@ -256,7 +341,7 @@ impl<'i> Classifier<'i> {
 
     fn keyword(&mut self, text: &str) -> Result<Class, (&'static str, &'static str)> {
         let top = self.frames.is_empty();
-        let in_block = self.frame() == Some(Frame::Block);
+        let in_block = self.frame().is_some_and(Frame::is_block);
         let class = match text {
             "probe" | "global" | "private" | "function" => {
                 let (class, section) = match text {
@@ -269,7 +354,7 @@ impl<'i> Classifier<'i> {
                     self.section = section;
                     match class {
                         Class::Probe => self.push(Frame::Header),
-                        Class::Function => self.push(Frame::Signature),
+                        Class::Function => self.push(Frame::Signature(false)),
                         _ => {}
                     }
                 }
@@ -318,7 +403,7 @@ impl<'i> Classifier<'i> {
         };
         if in_block {
             self.position = Position::Start;
-            self.stepped = false;
+            self.statement_ends();
         }
         Ok(class)
     }
@@ -359,9 +444,17 @@ impl<'i> Classifier<'i> {
             "{" => self.open_brace(),
             "}" => self.close_brace(),
             ";" => self.semicolon(),
-            "," => self.operator(Class::Comma),
+            "," => {
+                if let Some(open) = self.frames.last_mut() {
+                    open.commas = open.commas.saturating_add(1);
+                }
+                self.operator(Class::Comma)
+            }
             ":" => {
-                let declares = matches!(self.frame(), Some(Frame::Signature | Frame::Params));
+                let declares = matches!(self.frame(), Some(Frame::Signature(_) | Frame::Params));
+                if let Some(open) = self.frames.last_mut() {
+                    open.questions = open.questions.saturating_sub(1);
+                }
                 let old = !declares && !self.gates.has(4, 0);
                 self.operator(if old { Class::OldColon } else { Class::Colon })
             }
@@ -372,7 +465,12 @@ impl<'i> Classifier<'i> {
                     Class::Not
                 }
             }
-            "?" => self.operator(Class::Question),
+            "?" => {
+                if let Some(open) = self.frames.last_mut() {
+                    open.questions += 1;
+                }
+                self.operator(Class::Question)
+            }
             "*" if self.wants_component() => self.component(),
             "*" if self.ended() => self.operator(Class::Times),
             "*" => {
@@ -450,116 +548,6 @@ impl<'i> Classifier<'i> {
         Class::PrefixStep
     }
 
-    fn open(&mut self) -> Class {
-        let in_header = matches!(self.frame(), Some(Frame::Header | Frame::PointGroup));
-        let frame = match self.previous {
-            Some(Class::If) if in_header => Frame::Condition,
-            Some(Class::If) => Frame::IfHeader,
-            Some(Class::While) => Frame::WhileHeader,
-            Some(Class::For) => Frame::ForHeader(0),
-            Some(Class::Foreach) => Frame::ForeachHeader(Stage::Keys),
-            Some(Class::Catch) => Frame::CatchVariable,
-            Some(Class::Component) => Frame::ComponentArg,
-            Some(class) if takes_arguments(class) => Frame::Word(class, self.after_in),
-            _ if self.frame() == Some(Frame::Signature) => Frame::Params,
-            _ if self.position == Position::Name => Frame::Call,
-            _ => Frame::Group,
-        };
-        if frame == Frame::Group {
-            self.operand(Position::Operand);
-        }
-        self.push(frame);
-        self.position = Position::Operand;
-        if frame == Frame::Call { Class::CallOpen } else { Class::Open }
-    }
-
-    fn close(&mut self) -> Class {
-        let position = match self.frame() {
-            Some(Frame::IfHeader | Frame::WhileHeader | Frame::ForHeader(_) | Frame::ForeachHeader(_)) => {
-                Position::Start
-            }
-            Some(Frame::CatchVariable) => Position::Start,
-            Some(Frame::Word(class, after_in)) => match class {
-                Class::Cast | Class::Var => Position::Target,
-                Class::HistLog | Class::HistLinear if after_in => Position::Loose,
-                Class::HistLog | Class::HistLinear | Class::FirstHistLog | Class::FirstHistLinear => {
-                    Position::Name
-                }
-                _ => Position::Value,
-            },
-            Some(Frame::ComponentArg | Frame::Condition | Frame::Params | Frame::Group | Frame::Call) => {
-                Position::Value
-            }
-            _ => return Class::Close,
-        };
-        self.pop();
-        self.position = position;
-        Class::Close
-    }
-
-    fn open_bracket(&mut self) -> Class {
-        let (frame, class) = match (self.frame(), self.position) {
-            (None, _) => (Frame::Index, Class::IndexOpen),
-            (Some(Frame::ForeachHeader(Stage::Keys)), _) => (Frame::ForeachKeys, Class::ListOpen),
-            (Some(Frame::ForeachHeader(Stage::Base)), _) | (_, Position::Name) => {
-                (Frame::Index, Class::IndexOpen)
-            }
-            (_, Position::Target) => (Frame::Step, Class::StepOpen),
-            (_, Position::Value | Position::Pretty) if self.gates.has(2, 6) => (Frame::Step, Class::StepOpen),
-            _ => (Frame::List, Class::ListOpen),
-        };
-        if frame == Frame::List {
-            self.operand(Position::Operand);
-        }
-        self.push(frame);
-        self.position = Position::Operand;
-        class
-    }
-
-    fn close_bracket(&mut self) -> Class {
-        let position = match self.frame() {
-            Some(Frame::List | Frame::ForeachKeys) => Position::Loose,
-            Some(Frame::Step) => Position::Target,
-            Some(Frame::Index) => Position::Value,
-            _ => return Class::BracketClose,
-        };
-        self.pop();
-        self.position = match self.frame() {
-            Some(Frame::ForeachHeader(Stage::Base)) => Position::Loose,
-            _ => position,
-        };
-        Class::BracketClose
-    }
-
-    fn open_brace(&mut self) -> Class {
-        if self.wants_component() {
-            self.push(Frame::PointGroup);
-            return Class::GroupOpen;
-        }
-        match self.frame() {
-            Some(Frame::Header | Frame::Signature) => self.replace(Frame::Block),
-            Some(Frame::PointGroup) => return Class::BraceOpen,
-            _ => self.push(Frame::Block),
-        }
-        self.position = Position::Start;
-        Class::BraceOpen
-    }
-
-    fn close_brace(&mut self) -> Class {
-        match self.frame() {
-            Some(Frame::PointGroup) => {
-                self.pop();
-                self.position = Position::Value;
-            }
-            Some(Frame::Block) => {
-                self.pop();
-                self.position = Position::Start;
-            }
-            _ => {}
-        }
-        Class::BraceClose
-    }
-
     fn semicolon(&mut self) -> Class {
         let ends = self.ended()
             || matches!(
@@ -572,9 +560,10 @@ impl<'i> Classifier<'i> {
                 self.position = Position::Operand;
                 return Class::Semicolon;
             }
-            Some(Frame::Block) if !ends => Class::Null,
+            Some(Frame::Block | Frame::TryBlock) if !ends => Class::Null,
             _ => Class::Semicolon,
         };
+        self.statement_ends();
         self.position = Position::Start;
         class
     }

@@ -1,7 +1,7 @@
 //! Where in the grammar a token stands, as far as the token layer keeps track: what gives tokens their meaning, and
 //! errors their words.
 
-use super::class::Class;
+use super::class::{Class, Id};
 
 /// What stands before the current token, as far as it decides what may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) enum Position {
     Pretty,
     /// After `x++`: only binary operators go on.
     Stepped,
+    /// After `@hist_log(x)` where a value could stand: `[` must follow.
+    Hist,
     /// After `x in y`, `x =~ "y"` and `[x]`: only operators that bind looser go on.
     Loose,
 }
@@ -43,12 +45,14 @@ pub(crate) enum Frame {
     ComponentArg,
     /// `(` after the `if` of a probe point.
     Condition,
-    /// From `function` to its body.
-    Signature,
+    /// From `function` to its body; true behind the parameters.
+    Signature(bool),
     /// `(` of a signature.
     Params,
     /// `{` of statements.
     Block,
+    /// `{` of a `try`: `catch` must follow.
+    TryBlock,
     /// `(` of `if` and `while`.
     IfHeader,
     WhileHeader,
@@ -68,8 +72,14 @@ pub(crate) enum Frame {
     Word(Class, bool),
     /// `[` of a list.
     List,
-    /// `[` of an array index, a foreach slice, an array size.
+    /// `[` of an array index.
     Index,
+    /// `[` of a foreach slice.
+    Slice,
+    /// `[` of an array size.
+    Size,
+    /// `[` of the histogram that a print operator starts with.
+    Bucket,
     /// `[` of a target path.
     Step,
 }
@@ -83,14 +93,34 @@ pub(crate) enum Section {
     Function,
 }
 
+impl Frame {
+    /// True for the braces around statements.
+    pub(crate) fn is_block(self) -> bool {
+        matches!(self, Frame::Block | Frame::TryBlock)
+    }
+}
+
 /// Where the parser is, for error messages: the state in front of the last token.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code)] // read by `errors`, which is to come
 pub(crate) struct Context {
+    /// Innermost bracket or header.
     pub frame: Option<Frame>,
+    /// What the token before left behind.
     pub position: Position,
+    /// Declaration.
     pub section: Section,
-    /// The token before, and the one before that.
-    pub previous: Option<Class>,
-    pub before_previous: Option<Class>,
+    /// The token before, and its number.
+    pub previous: Option<(Class, Id)>,
+    /// Commas in the innermost bracket so far.
+    pub commas: u8,
+    /// The word of the histogram that was closed last.
+    pub histogram: Option<(Class, Id)>,
+    /// The block that ended just now was that of a `try`.
+    pub wants_catch: bool,
+    /// A list of several values ended just now.
+    pub list_closed: bool,
+    /// A `?` in the innermost bracket waits for its `:`.
+    pub wants_colon: bool,
+    /// `catch (name)` ended just now.
+    pub after_catch: bool,
 }

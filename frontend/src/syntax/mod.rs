@@ -4,6 +4,7 @@
 //! what each token means where it stands, `grammar.lalrpop` puts them together, and `builder` makes the nodes.
 
 pub mod ast;
+mod brackets;
 mod build_expr;
 mod build_stmt;
 mod builder;
@@ -12,6 +13,8 @@ mod classify;
 mod condition;
 mod context;
 pub mod dump;
+#[cfg(test)]
+mod error_tests;
 mod errors;
 mod fault;
 mod format;
