@@ -573,9 +573,14 @@ impl<'a, P: Phase> Printer<'a, P> {
                     self.variable(variable);
                     self.put(") ");
                 }
-                self.put(if faithful { "" } else { "{\n" });
-                self.stmt(handler);
-                self.put(if faithful { "\n" } else { "\n}\n" });
+                // The optimiser leaves a null statement where upstream has no handler at all.
+                if faithful || handler.kind != StmtKind::Null {
+                    self.put(if faithful { "" } else { "{\n" });
+                    self.stmt(handler);
+                    self.put(if faithful { "\n" } else { "\n}\n" });
+                } else {
+                    self.put("{\n}\n");
+                }
             }
         }
     }
