@@ -15,6 +15,11 @@ pub trait Names<P: Phase> {
     fn variable(&self, variable: &P::Var) -> SmolStr;
     /// What a call calls.
     fn callee(&self, callee: &P::Callee) -> SmolStr;
+
+    /// The variable of `delete NAME`, which upstream leaves under the name that the script gives it.
+    fn deleted(&self, variable: &P::Var) -> SmolStr {
+        self.variable(variable)
+    }
 }
 
 /// Which text.
@@ -548,7 +553,13 @@ impl<'a, P: Phase> Printer<'a, P> {
             }
             StmtKind::Delete(operand) => {
                 self.put("delete ");
-                self.expr(operand);
+                match &operand.kind {
+                    ExprKind::Var(variable) if !self.faithful() => {
+                        let name = self.names.deleted(variable);
+                        self.put(&name);
+                    }
+                    _ => self.expr(operand),
+                }
                 self.end();
             }
             StmtKind::Break => {
