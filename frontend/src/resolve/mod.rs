@@ -22,7 +22,7 @@ mod tests;
 mod text;
 mod uses;
 
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::Diagnostics;
 use crate::hir::{Embed, FunctionId, GlobalId, Program};
 use crate::session::{Mode, Session};
 use crate::source::{FileId, Token};
@@ -35,7 +35,7 @@ use library::Library;
 use pattern::PatternTree;
 use scope::GlobalFacts;
 use smol_str::{SmolStr, format_smolstr};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use uses::{ContextUse, ScriptUse};
@@ -265,18 +265,4 @@ impl<'a> Resolver<'a> {
         self.tags.insert(file, tag.clone());
         tag
     }
-}
-
-/// Warnings for script arguments that no user file has used, `used` being the numbers (from 1) of those that were. A
-/// program with a global `argc` or `argv` takes them all (main.cxx: `passes_0_4`, after pass 2).
-pub fn unused_arguments(session: &Session, used: &BTreeSet<usize>, program: &Program) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    if program.globals.iter().any(|global| global.name == "argc" || global.name == "argv") {
-        return diagnostics;
-    }
-    for number in (1..=session.arguments.len()).filter(|number| !used.contains(number)) {
-        let message = format!("unused command line option ${number}/@{number}");
-        diagnostics.push(Diagnostic::warning("resolve/unused-argument", message));
-    }
-    diagnostics
 }
