@@ -121,7 +121,14 @@ impl Family for HwbkptFamily {
         components.push(("length", Some(Literal::Number(length))));
         components.push((if on_read { "rw" } else { "write" }, None));
         let attachment = Hwbkpt { in_kernel, address, symbol, length, on_read };
-        Ok(vec![Derived::plain(rewritten(point, components), Arc::new(attachment))])
+        let mut via = point.clone();
+        if address != 0
+            && let Some(data) = via.components.get_mut(1)
+        {
+            data.arg = Some(Literal::Address(address));
+        }
+        let derived = Derived::plain(rewritten(point, components), Arc::new(attachment));
+        Ok(vec![Derived { via: Some(via), ..derived }])
     }
 }
 

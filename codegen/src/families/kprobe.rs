@@ -21,7 +21,7 @@ use frontend::resolve::suggest;
 use frontend::syntax::ast::ProbePoint;
 use frontend::tree::Literal;
 use frontend::wildcard::{self, Escape};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -180,6 +180,11 @@ fn derived(
     max_active: Option<u16>,
 ) -> Derived {
     let on_return = point::has(point, "return");
+    // tapsets.cxx: `kprobe_derived_probe::printsig`
+    let remark = match &place {
+        Place::Symbol(name) => format_smolstr!(" /*  name = {name}*/"),
+        Place::Absolute(_) => SmolStr::new_static(" /*  name = */"),
+    };
     let entry = on_return.then(|| {
         let kept: Vec<_> = final_point
             .components
@@ -194,10 +199,12 @@ fn derived(
             max_active: None,
             optional: point.optional,
         };
-        Box::new(Derived::plain(rewritten(&final_point, kept), Arc::new(attachment)))
+        let mut entry = Derived::plain(rewritten(&final_point, kept), Arc::new(attachment));
+        entry.remark = remark.clone();
+        Box::new(entry)
     });
     let attachment = Kprobe { place, module, on_return, max_active, optional: point.optional };
-    Derived { entry, ..Derived::plain(final_point, Arc::new(attachment)) }
+    Derived { entry, remark, ..Derived::plain(final_point, Arc::new(attachment)) }
 }
 
 /// The module's name as the kernel spells it: the base name of a path, dashes as underscores

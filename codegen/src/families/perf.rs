@@ -145,6 +145,7 @@ impl Family for PerfFamily {
         }
         let attachment = Perf { kind, config, rate, process: process.clone(), counter: counter.clone() };
         let mut derived = Derived::plain(rewritten(point, components), Arc::new(attachment));
+        derived.via = Some(point.clone());
         if let Some(name) = counter {
             derived.effects.push(Effect::PerfCounter { name, process: process.unwrap_or_default() });
             // Such a counter is only read: its handler never runs.
