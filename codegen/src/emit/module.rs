@@ -70,6 +70,11 @@ fn write_init(out: &mut CWriter, plan: &Plan, active: &[Active]) {
     out.line("might_sleep ();");
     out.line("rc = _stp_handle_kallsyms_lookups ();");
     out.line("if (rc) goto out;");
+    // Repairs of the runtime look their own names up here; the shim header defines this only if some have to.
+    out.directive(format!("#ifdef {}", runtime_shim::abi::SHIM_INIT));
+    out.line(format!("rc = {} ();", runtime_shim::abi::SHIM_INIT));
+    out.line("if (rc) goto out;");
+    out.directive("#endif");
     write_release_check(out, plan);
     out.line("if (_stp_module_check ()) rc = -EINVAL;");
     write_privilege_check(out);
