@@ -162,6 +162,7 @@ impl<'a> Workshop<'a> {
         if let Some(path) = cache.filter(|_| !low.poison_cache).and_then(|c| c.module(&key, &build.name)) {
             return Ok(Module { path, cached: true, stored: true });
         }
+        make_links(&plan.links).map_err(|error| fail(terminal, error.to_string()))?;
         write_all(&plan.files).map_err(|error| fail(terminal, error.to_string()))?;
         if verbosity > 1 {
             terminal.line(&format!("Running {}", plan.command.argv.join(" ")));
@@ -272,6 +273,20 @@ impl<'a> Workshop<'a> {
         let words = &self.settings.low.kbuild_words;
         cache::stapconf_key(&OsWorld, self.kernel, &self.runtime.text, (&path, stat), words)
     }
+}
+
+/// Makes symbolic links, with the directories they are in.
+fn make_links(links: &[(PathBuf, PathBuf)]) -> io::Result<()> {
+    for (link, target) in links {
+        let make = || {
+            fs::create_dir_all(link.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
+            std::os::unix::fs::symlink(target, link)
+        };
+        make().map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot link \"{}\": {error}", link.display()))
+        })?;
+    }
+    Ok(())
 }
 
 fn write_all(files: &[FileToWrite]) -> io::Result<()> {
