@@ -57,6 +57,27 @@ impl Machine {
         machine
     }
 
+    /// Adds what passes 3 to 5 look at: a runtime of level 5.6 in name only, a `make` that does not compile, and a
+    /// `staprun` that is the given shell script. The kernel tree is then that of the running kernel.
+    pub fn with_tools(self, staprun: &str) -> Self {
+        let kernel = nix::sys::utsname::uname().unwrap();
+        let release = kernel.release().to_string_lossy().into_owned();
+        self.write("kernel/include/config/kernel.release", &format!("{release}\n"));
+        for (name, text) in RUNTIME {
+            self.write(&format!("runtime/{name}"), text);
+        }
+        self.write_program("bin/make", MAKE);
+        self.write_program("bin/staprun", &format!("#!/bin/sh\n{staprun}\n"));
+        self
+    }
+
+    /// Writes a program.
+    pub fn write_program(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        self.write(name, text);
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     /// A path on the machine.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
@@ -80,7 +101,7 @@ impl Machine {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rstap"));
         command
             .env_clear()
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", format!("{}:/usr/bin:/bin", self.path("bin").display()))
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.path("tmp"))
             .env("SYSTEMTAP_TAPSET", self.path("tapset"))
@@ -111,6 +132,42 @@ impl Machine {
         self.directory.path()
     }
 }
+
+/// What tells a runtime's level, see `runtime-shim/src/profile.rs`.
+const RUNTIME: [(&str, &str); 15] = [
+    ("runtime.h", ""),
+    ("linux/runtime.h", "#define strlcpy(a, b, c) 0\nmodule_init(x) systemtap_wq ibt_wrapper(t, f)"),
+    ("linux/map_runtime.h", "MAP __percpu *map; return *per_cpu_ptr(p->map, cpu);"),
+    ("transport/transport_msgs.h", "#define STAP_TRACE_MAGIC \"x\"\n  STP_START = 0x50,\n"),
+    ("transport/transport.c", "STAP_MODULE_INIT_HOOK()"),
+    ("transport/relay_compat.h", "#define STP_TIMER_DELETE_SYNC(t)"),
+    ("common_probe_context.h", "const char *last_stmt[MAXNESTING+1];"),
+    ("handler-error.h", ""),
+    ("linux/stap-hw-breakpoint.h", "struct perf_event **u_ret_array"),
+    ("linux/timer.h", "#define STP_HRTIMER_SETUP(t, f, c, m)"),
+    ("linux/uprobes-inode.c", "STAPCONF_PR32194_UPROBE_REGISTER_UNREGISTER STAPCONF_UPROBES_CB_DATA"),
+    ("unwind/unwind.h", "struct stp_unwind_context {"),
+    ("sym.h", "void *debug_line_str;"),
+    ("sym2.c", ""),
+    ("stp_task_work.c", "#define TASK_WORK_CANCEL_FN task_work_cancel_func\n"),
+];
+
+/// Answers the question for the compiler's flags, and makes a module of the name that the makefile asks for.
+const MAKE: &str = r#"#!/bin/sh
+for word; do case $word in M=*) dir=${word#M=};; esac; done
+if grep -q 'rstap-kbuild-variable' "$dir/Makefile"; then
+    echo 'rstap-kbuild-variable CURDIR=/'
+    echo 'rstap-kbuild-variable CC=true'
+    echo 'rstap-kbuild-variable KBUILD_CFLAGS=-O2'
+    exit 0
+fi
+name=$(sed -n 's/^obj-m := \(.*\)\.o$/\1/p' "$dir/Makefile")
+if grep -q 'does not compile' "$dir/${name}_src.c"; then
+    echo "${name}_src.c:7:1: error: expected expression" >&2
+    exit 2
+fi
+echo "module $name" > "$dir/$name.ko"
+"#;
 
 /// Runs a command to its end.
 pub fn ran(command: &mut Command) -> Ran {
