@@ -54,14 +54,6 @@ impl Attachment for Kprobe {
     fn as_any(&self) -> &dyn Any {
         self
     }
-
-    fn dump_note(&self) -> Option<String> {
-        let symbol = match &self.place {
-            Place::Symbol(symbol) => symbol.as_str(),
-            Place::Absolute(_) => "",
-        };
-        Some(format!(" /*  name = {symbol}*/"))
-    }
 }
 
 macro_rules! pattern {

@@ -112,26 +112,6 @@ struct BodyNames<'a> {
     body: &'a Body,
 }
 
-/// The final point with all its marks, what the family says of it, and the points that it was derived from
-/// (elaborate.cxx: `derived_probe::printsig`).
-fn probe_signature(program: &Program, probe: &Probe) -> String {
-    let marks = match probe.derivation.first() {
-        Some(given) if given.sufficient => "!",
-        Some(given) if given.optional => "?",
-        _ => "",
-    };
-    let names = BodyNames { program, body: &probe.body };
-    let condition = match &probe.condition {
-        Some(condition) => format!(" if ({})", expr(&names, Form::Upstream, condition)),
-        None => String::new(),
-    };
-    let note = probe.attachment.dump_note().unwrap_or_default();
-    let chain = &probe.lineage.chain;
-    // A condition stands behind the point that it was written with; of aliases it is not known which.
-    let chained = if probe.derivation.len() == 1 { condition.as_str() } else { "" };
-    format!("{}{marks}{condition}{note} /* {chain}{chained} */ ", point(&probe.point))
-}
-
 impl Names<Bound> for BodyNames<'_> {
     fn deleted(&self, variable: &VarRef) -> SmolStr {
         match variable {

@@ -167,11 +167,6 @@ impl Function {
 pub trait Attachment: fmt::Debug + Send + Sync {
     /// For the family that made it.
     fn as_any(&self) -> &dyn Any;
-
-    /// What `-p2` prints behind the probe's point, with a space in front: ` /*  name = vfs_read*/`.
-    fn dump_note(&self) -> Option<String> {
-        None
-    }
 }
 
 /// Where a probe comes from, as listings and dumps tell it.
