@@ -12,6 +12,7 @@ use crate::source::{FileId, Token};
 use crate::tree::*;
 use lalrpop_util::ParseError;
 use smol_str::SmolStr;
+use std::collections::HashMap;
 
 /// A node and how deep the tree below it is.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ pub(crate) struct Builder<'i> {
     pub script: Script,
     /// Gates of `--compatible`.
     pub gates: Gates,
+    /// Names of globals, and whether they are private.
+    globals: HashMap<SmolStr, bool>,
     /// First error of the declaration at hand that does not stop the grammar: nesting that is too deep.
     pub pending: Option<Box<Fault>>,
 }
@@ -76,6 +79,7 @@ impl<'i> Builder<'i> {
                 probes: Vec::new(),
             },
             gates,
+            globals: HashMap::new(),
             pending: None,
         }
     }
@@ -145,41 +149,21 @@ impl<'i> Builder<'i> {
         })
     }
 
-    /// An error of something that needs `-g`; parsing goes on at the next token.
-    fn needs_guru<T>(&self, site: &'static str, message: &str, id: Id, taken: bool) -> Checked<T> {
-        let mut fault = Fault::saw(site, message, &self.tokens[id.0 as usize], id, taken);
-        fault.skip = false;
-        Err(ParseError::User { error: Box::new(fault) })
-    }
-
-    /// Refuses a construct outside privileged files. `token` decides: in a macro the outermost invocation does, which
-    /// stands in this file.
-    pub fn require_privilege(&self, site: &'static str, message: &str, id: Id, taken: bool) -> Checked<()> {
-        if self.script.privileged { Ok(()) } else { self.needs_guru(site, message, id, taken) }
-    }
-
-    fn embed(&self, token: Id) -> Checked<Embed> {
-        self.require_privilege(
-            "embedded-code",
-            "embedded code in unprivileged script; need stap -g",
-            token,
-            true,
-        )?;
-        Ok(Embed { origin: self.origin(token), code: self.text(token) })
+    fn embed(&self, token: Id) -> Embed {
+        Embed { origin: self.origin(token), code: self.text(token) }
     }
 
     /// File-level `%{ %}`.
-    pub fn add_embed(&mut self, token: Id) -> Checked<()> {
-        let embed = self.embed(token)?;
+    pub fn add_embed(&mut self, token: Id) {
+        let embed = self.embed(token);
         self.script.embeds.push(embed);
-        Ok(())
     }
 
     /// The name of a global; enters it, so that a second one of that name is found.
     pub fn start_global(&mut self, name: Id, private: bool) -> Checked<Id> {
         let text = self.text(name);
-        if let Some(earlier) = self.script.globals.iter().find(|global| global.name == text) {
-            return if earlier.private == private {
+        if let Some(earlier) = self.globals.insert(text.clone(), private) {
+            return if earlier == private {
                 self.saw("global-duplicate", "duplicate global name", name, true)
             } else {
                 let message = "global versus private variable declaration conflict";
@@ -263,8 +247,8 @@ impl<'i> Builder<'i> {
     }
 
     /// A body in C.
-    pub fn embedded_body(&mut self, token: Id) -> Checked<FunctionBody> {
-        Ok(FunctionBody::Embedded(self.embed(token)?))
+    pub fn embedded_body(&mut self, token: Id) -> FunctionBody {
+        FunctionBody::Embedded(self.embed(token))
     }
 
     /// A function.

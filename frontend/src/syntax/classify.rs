@@ -8,6 +8,7 @@ use super::Gates;
 use super::class::{Class, Id, Lexeme};
 use super::condition::parse_unsigned;
 use super::context::{Context, Frame, Position, Section, Stage};
+use super::errors::needs_guru;
 use super::fault::{Fault, Place};
 use super::preprocess::PreprocessError;
 use super::token::RawToken;
@@ -32,6 +33,7 @@ pub(crate) struct Classifier<'i> {
     tokens: &'i [RawToken],
     errors: &'i [(usize, PreprocessError)],
     pub(super) gates: Gates,
+    privileged: bool,
     /// Index of the next token.
     next: usize,
     /// How many of `errors` have been reported.
@@ -54,11 +56,17 @@ pub(crate) struct Classifier<'i> {
 
 impl<'i> Classifier<'i> {
     /// A classifier at the start of a file's tokens.
-    pub fn new(tokens: &'i [RawToken], errors: &'i [(usize, PreprocessError)], gates: Gates) -> Self {
+    pub fn new(
+        tokens: &'i [RawToken],
+        errors: &'i [(usize, PreprocessError)],
+        gates: Gates,
+        privileged: bool,
+    ) -> Self {
         Classifier {
             tokens,
             errors,
             gates,
+            privileged,
             next: 0,
             reported: 0,
             frames: Vec::new(),
@@ -147,6 +155,11 @@ impl<'i> Classifier<'i> {
                 return Some(Err(Box::new(Fault::saw(site, message, token, Id(index), true))));
             }
         };
+        if !self.privileged
+            && let Some(fault) = needs_guru(&self.context, class, token, Id(index))
+        {
+            return Some(Err(Box::new(fault)));
+        }
         self.previous = Some(class);
         self.previous_id = Id(index);
         Some(Ok((index, Lexeme(class, Id(index)), index + 1)))
@@ -483,6 +496,9 @@ impl<'i> Classifier<'i> {
             "&" => self.operator(Class::AddressOf),
             "!" => self.prefix(Class::Not),
             "~" => self.prefix(Class::Complement),
+            "->" if !self.gates.has(2, 6) && matches!(self.position, Position::Name | Position::Value) => {
+                self.operator(Class::Other)
+            }
             "->" => self.arrow(),
             "=" => self.operator(Class::Assign),
             "+=" => self.operator(Class::AddAssign),

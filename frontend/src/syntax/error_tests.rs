@@ -365,7 +365,6 @@ probe begin { a[*, b] [*] in c }
 probe begin { [*, a] in c }
 probe begin { ++ ++ a }
 probe begin { ++ 1 }
-probe begin { ++ -1 }
 probe begin { - }
 probe begin { ! }
 probe begin { a ! b }

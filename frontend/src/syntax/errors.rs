@@ -116,6 +116,37 @@ pub(crate) fn unexpected_end(context: &Context, tokens: &[RawToken]) -> Fault {
     }
 }
 
+/// The error of a token that only privileged files may have, where the grammar would accept it. Parsing resumes right
+/// there, not at the next declaration.
+pub(crate) fn needs_guru(context: &Context, class: Class, token: &RawToken, id: Id) -> Option<Fault> {
+    let kernel_form = token.token.text.starts_with("@k");
+    let (site, what) = match class {
+        Class::Embedded => ("", ""),
+        Class::Const => ("const", "@const"),
+        Class::Register if kernel_form => ("kregister", "@kregister"),
+        Class::Deref if kernel_form => ("kderef", "@kderef"),
+        _ => return None,
+    };
+    let wanted = expectation(context);
+    let value = wanted.site == "literal" && wanted.look == Look::Peek;
+    let declaration = matches!(wanted.site, "declaration" | "block");
+    let (site, message, taken) = match class {
+        Class::Embedded if value => (
+            "embedded-expression",
+            "embedded expression code in unprivileged script; need stap -g".into(),
+            false,
+        ),
+        Class::Embedded if declaration => {
+            ("embedded-code", "embedded code in unprivileged script; need stap -g".into(), true)
+        }
+        _ if value => (site, format!("using {what} operator not permitted; need stap -g"), true),
+        _ => return None,
+    };
+    let mut fault = Fault::saw(site, message, token, id, taken);
+    fault.skip = false;
+    Some(fault)
+}
+
 /// Errors that do not follow from what was expected.
 fn odd(context: &Context, class: Class, tokens: &[RawToken], id: Id) -> Option<Fault> {
     let token = &tokens[id.0 as usize];

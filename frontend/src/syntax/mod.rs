@@ -19,6 +19,8 @@ mod errors;
 mod fault;
 mod format;
 mod lexer;
+#[cfg(test)]
+mod limit_tests;
 mod parse;
 mod preprocess;
 #[cfg(test)]

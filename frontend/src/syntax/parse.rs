@@ -41,7 +41,7 @@ pub fn parse(session: &Session, file: FileId, source: &SourceFile, macros: &Libr
     join_strings(&mut stream, gates);
     let privileged = source.kind.is_library() || session.guru;
     let mut builder = Builder::new(file, privileged, &stream.tokens, gates);
-    let mut classifier = Classifier::new(&stream.tokens, &stream.errors, gates);
+    let mut classifier = Classifier::new(&stream.tokens, &stream.errors, gates, privileged);
     let mut faults = Vec::new();
     let parser = ScriptParser::new();
     loop {
