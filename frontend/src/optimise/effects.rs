@@ -1,6 +1,5 @@
 //! What code may touch: variables read and written, calls, and C whose effects nobody knows
-//! (staptree.cxx: `varuse_collecting_visitor`). Also what code generation asks of bodies with everything they call:
-//! [`GlobalUse`] for locks and [`Nesting`] for the call stack.
+//! (staptree.cxx: `varuse_collecting_visitor`). Decides what may go; what handlers must lock is the emitter's own.
 
 use crate::hir::{Bound, FunctionBody, FunctionId, GlobalId, LocalId, ProbeId, Program, VarRef};
 use crate::tree::walk::{Child, expr_children, stmt_children};
@@ -68,29 +67,6 @@ impl Use {
     }
 }
 
-/// Globals that a body touches, with everything it calls: decides which locks it takes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GlobalUse {
-    /// Read, in session order.
-    pub read: BTreeSet<GlobalId>,
-    /// Written, in session order.
-    pub written: BTreeSet<GlobalId>,
-}
-
-impl From<Use> for GlobalUse {
-    fn from(found: Use) -> Self {
-        let globals = |set: BTreeSet<Variable>| {
-            set.into_iter()
-                .filter_map(|variable| match variable {
-                    Variable::Global(id) => Some(id),
-                    Variable::Local(..) => None,
-                })
-                .collect()
-        };
-        GlobalUse { read: globals(found.read), written: globals(found.written) }
-    }
-}
-
 /// Answers what code of one program touches, callees included. It knows the program as it was when it was made.
 #[derive(Debug)]
 pub struct Effects {
@@ -152,26 +128,6 @@ impl Effects {
     /// What a function touches, with everything it calls.
     pub fn function(&self, id: FunctionId) -> &Use {
         self.total[id.0 as usize].get_or_init(|| self.close(self.direct[id.0 as usize].clone()))
-    }
-
-    /// Globals that a probe's handler touches; its condition stands in the body too.
-    pub fn globals_of_probe(&self, program: &Program, id: ProbeId) -> GlobalUse {
-        self.stmt(Owner::Probe(id), &program.probes[id.0 as usize].body.root).into()
-    }
-
-    /// Globals that a function touches.
-    pub fn globals_of_function(&self, id: FunctionId) -> GlobalUse {
-        self.function(id).clone().into()
-    }
-
-    /// Globals that an expression in a body of `owner`, or a condition, touches.
-    pub fn globals_of_expr(&self, owner: Owner, expr: &Expr<Bound>) -> GlobalUse {
-        self.expr(owner, expr).into()
-    }
-
-    /// Globals that a statement in a body of `owner` touches.
-    pub fn globals_of_stmt(&self, owner: Owner, stmt: &Stmt<Bound>) -> GlobalUse {
-        self.stmt(owner, stmt).into()
     }
 
     fn direct_use(&self, owner: Owner, body: &FunctionBody) -> Use {
@@ -394,68 +350,5 @@ impl<'a> Collector<'a> {
                 Child::Stmt(stmt) => self.stmt(stmt),
             }),
         }
-    }
-}
-
-/// How deep calls can go (translate.cxx: `recursion_info`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Nesting {
-    /// Functions on the longest chain of calls from a probe; on a recursive chain the function that recurs counts
-    /// once more.
-    pub depth: usize,
-    /// True if a function can call itself, directly or through others.
-    pub recursive: bool,
-}
-
-impl Nesting {
-    /// Over all probes of a program and their conditions.
-    pub fn of(program: &Program) -> Self {
-        let effects = Effects::new(program);
-        let mut search = NestingSearch { effects: &effects, found: Nesting::default(), below: Vec::new() };
-        search.below.resize(program.functions.len(), None);
-        for (index, probe) in program.probes.iter().enumerate() {
-            let mut collector = Collector::new(&effects.names, Owner::Probe(ProbeId(index as u32)));
-            collector.stmt(&probe.body.root);
-            if let Some(condition) = &probe.condition {
-                collector.expr(condition, Role::Read);
-            }
-            for &callee in &collector.found.calls {
-                search.visit(callee, &mut Vec::new());
-            }
-        }
-        search.found
-    }
-}
-
-struct NestingSearch<'a> {
-    effects: &'a Effects,
-    found: Nesting,
-    /// Depth below a function of which no chain recurs.
-    below: Vec<Option<usize>>,
-}
-
-impl NestingSearch<'_> {
-    /// Follows all chains from a function that stands below `chain`; returns the depth below and including it, or
-    /// `None` if a chain came back to one of `chain`.
-    fn visit(&mut self, id: FunctionId, chain: &mut Vec<FunctionId>) -> Option<usize> {
-        if let Some(depth) = self.below[id.0 as usize] {
-            self.found.depth = self.found.depth.max(chain.len() + depth);
-            return Some(depth);
-        }
-        self.found.depth = self.found.depth.max(chain.len() + 1);
-        if chain.contains(&id) {
-            self.found.recursive = true;
-            return None;
-        }
-        chain.push(id);
-        let calls = self.effects.direct[id.0 as usize].calls.clone();
-        let mut depth = Some(1);
-        for callee in calls {
-            let below = self.visit(callee, chain);
-            depth = depth.zip(below).map(|(depth, below)| depth.max(1 + below));
-        }
-        chain.pop();
-        self.below[id.0 as usize] = depth;
-        depth
     }
 }
