@@ -4,6 +4,7 @@ use frontend::resolve::derive::Param;
 use frontend::syntax::ast::Script;
 use frontend::tree::Literal;
 use smol_str::SmolStr;
+use std::collections::HashSet;
 
 /// Names that a file defines for other files, in source order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,12 +24,10 @@ pub struct Summary {
 impl Summary {
     /// What a script defines.
     pub fn of(script: &Script) -> Self {
-        let mut functions: Vec<SmolStr> = Vec::new();
-        for function in script.functions.iter().filter(|function| !function.private) {
-            if !functions.contains(&function.name) {
-                functions.push(function.name.clone());
-            }
-        }
+        let mut seen = HashSet::new();
+        let public = script.functions.iter().filter(|function| !function.private);
+        let functions =
+            public.map(|function| function.name.clone()).filter(|name| seen.insert(name.clone())).collect();
         let globals = script
             .globals
             .iter()

@@ -1,5 +1,6 @@
 //! The library: every file of the search path, its tree on demand, and where each name is defined.
 
+use crate::index::{self, Index};
 use crate::paths::{Extension, FoundFile, search};
 use crate::summary::Summary;
 use frontend::diag::{Diagnostic, Diagnostics};
@@ -11,14 +12,17 @@ use frontend::syntax::{LibraryMacros, parse, parse_macros};
 use frontend::world::World;
 use rayon::prelude::*;
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Fewer files than these are parsed faster than threads start.
+const PARALLEL_FROM: usize = 8;
 
 /// A `.stp` file of the search path.
 struct Member {
     id: FileId,
-    path: PathBuf,
+    file: FoundFile,
     source: Arc<SourceFile>,
     tree: OnceLock<Tree>,
 }
@@ -36,8 +40,8 @@ pub struct Tapset<'a> {
     world: &'a dyn World,
     macros: LibraryMacros,
     members: Vec<Member>,
-    functions: BTreeMap<SmolStr, Vec<FileId>>,
-    globals: BTreeMap<SmolStr, Vec<FileId>>,
+    functions: HashMap<SmolStr, Vec<FileId>>,
+    globals: HashMap<SmolStr, Vec<FileId>>,
     aliases: Vec<AliasEntry>,
     diagnostics: Mutex<Diagnostics>,
     /// Files that count as parsed in the line of pass 1: macro files and scripts without errors.
@@ -52,17 +56,20 @@ pub struct Loaded<'a> {
     pub notes: Vec<(u32, String)>,
     /// `usage error: ...` lines: the user's script is a file of the tapset.
     pub usage_errors: Vec<String>,
+    /// A new index to keep under [`index::name`], if the one that was given is not up to date.
+    pub index: Option<Vec<u8>>,
 }
 
 /// Finds the tapset of a session and learns what it defines.
 ///
 /// All files become members of `sources`, pending until they are read. `script` is device and inode of the user's
-/// script, which must not be a tapset file.
+/// script, which must not be a tapset file. `index` is what an earlier run gave to keep, in whatever state it is now.
 pub fn load<'a>(
     session: &'a Session,
     world: &'a dyn World,
     sources: &mut SourceMap,
     script: Option<(u64, u64)>,
+    index: Option<&[u8]>,
 ) -> Loaded<'a> {
     let mut usage_errors = Vec::new();
     let mut refuse = |files: &[FoundFile], what: &str| {
@@ -83,8 +90,8 @@ pub fn load<'a>(
         world,
         macros: LibraryMacros::new(),
         members: Vec::new(),
-        functions: BTreeMap::new(),
-        globals: BTreeMap::new(),
+        functions: HashMap::new(),
+        globals: HashMap::new(),
         aliases: Vec::new(),
         diagnostics: Mutex::default(),
         count: 0,
@@ -96,28 +103,55 @@ pub fn load<'a>(
         let name = file.path.to_string_lossy().into_owned();
         let id = sources.add(SourceFile::pending(name, FileKind::Tapset));
         let source = sources.file(id).clone();
-        tapset.members.push(Member { id, path: file.path, source, tree: OnceLock::new() });
+        tapset.members.push(Member { id, file, source, tree: OnceLock::new() });
     }
-    // In parallel; but what is said and entered keeps the order of the search.
-    let parsed: Vec<(Summary, Diagnostics)> = tapset
+    let fingerprint = index::fingerprint(&macro_files.files);
+    let known = index.and_then(|bytes| Index::read(bytes, &fingerprint));
+    let known_count = known.as_ref().map(Index::len);
+    // A file with errors says so in every run, and one that asks for arguments may define something else this time.
+    let from_index: Vec<Option<Summary>> =
+        tapset.members.iter().map(|member| known.as_ref()?.summary(&member.file)).collect();
+    let up_to_date = known_count == Some(tapset.members.len()) && from_index.iter().all(Option::is_some);
+    let to_parse: Vec<&Member> = tapset
         .members
-        .par_iter()
-        .map(|member| {
-            let (tree, diagnostics) = tapset.parse(member);
-            let summary = summarise(&tree);
-            member.tree.get_or_init(|| tree);
-            (summary, diagnostics)
-        })
+        .iter()
+        .zip(&from_index)
+        .filter(|(_, summary)| summary.as_ref().is_none_or(|summary| summary.broken || summary.volatile))
+        .map(|(member, _)| member)
         .collect();
-    let mut summaries = Vec::with_capacity(parsed.len());
-    for (summary, diagnostics) in parsed {
-        summaries.push(summary);
+    // In parallel; but what is said and entered keeps the order of the search.
+    let parse_one = |member: &&Member| {
+        let (tree, diagnostics) = tapset.parse(member);
+        let summary = summarise(&tree);
+        member.tree.get_or_init(|| tree);
+        (member.id, summary, diagnostics)
+    };
+    let parsed: Vec<(FileId, Summary, Diagnostics)> = if to_parse.len() < PARALLEL_FROM {
+        to_parse.iter().map(parse_one).collect()
+    } else {
+        to_parse.par_iter().map(parse_one).collect()
+    };
+    let mut summaries: Vec<Summary> = from_index.into_iter().map(Option::unwrap_or_default).collect();
+    for (id, summary, diagnostics) in parsed {
+        if let Some(first) = tapset.members.first() {
+            summaries[(id.0 - first.id.0) as usize] = summary;
+        }
         tapset.note(diagnostics);
     }
+    let new_index = (!up_to_date).then(|| {
+        index::write(&fingerprint, tapset.members.iter().map(|member| &member.file).zip(&summaries))
+    });
     tapset.enter(&summaries);
     let mut notes = macro_files.notes;
     notes.extend(script_files.notes);
-    Loaded { tapset, notes, usage_errors }
+    Loaded { tapset, notes, usage_errors, index: new_index }
+}
+
+/// Names in alphabetical order.
+fn sorted(names: &HashMap<SmolStr, Vec<FileId>>) -> Vec<SmolStr> {
+    let mut names: Vec<SmolStr> = names.keys().cloned().collect();
+    names.sort_unstable();
+    names
 }
 
 fn summarise(tree: &Tree) -> Summary {
@@ -196,18 +230,19 @@ impl Tapset<'_> {
 
     /// Reads and parses a file.
     fn parse(&self, member: &Member) -> (Tree, Diagnostics) {
-        let readable = read(self.world, &member.path, &member.source);
+        let readable = read(self.world, &member.file.path, &member.source);
         let parse = parse(self.session, member.id, &member.source, &self.macros);
         let has_errors = parse.diagnostics.has_errors();
         let tree = Tree {
             script: Arc::new(parse.script),
             broken: has_errors || readable.is_err(),
-            volatile: !parse.used_arguments.is_empty(),
+            volatile: parse.asks_arguments,
         };
         let diagnostics = match readable {
             Err(unreadable) => unreadable,
             Ok(()) if has_errors => {
-                let message = format!("tapset \"{}\" has errors, and will be skipped", member.path.display());
+                let message =
+                    format!("tapset \"{}\" has errors, and will be skipped", member.file.path.display());
                 broken(&message, parse.diagnostics)
             }
             Ok(()) => parse.diagnostics,
@@ -255,11 +290,11 @@ impl Library for Tapset<'_> {
     }
 
     fn function_names(&self) -> Vec<SmolStr> {
-        self.functions.keys().cloned().collect()
+        sorted(&self.functions)
     }
 
     fn global_names(&self) -> Vec<SmolStr> {
-        self.globals.keys().cloned().collect()
+        sorted(&self.globals)
     }
 
     fn files(&self) -> Vec<FileId> {
@@ -308,7 +343,7 @@ mod tests {
             .with("/t/b.stp", "function f(a) { } probe p.q = begin { } probe r(1) = s = end { }")
             .with("/mine/c.stp", "function f(a, b) { }");
         let (session, mut sources) = (session(), SourceMap::new());
-        let loaded = load(&session, &world, &mut sources, None);
+        let loaded = load(&session, &world, &mut sources, None, None);
         let tapset = &loaded.tapset;
         let names = |files: &[FileId]| -> Vec<SmolStr> {
             files.iter().filter_map(|&file| tapset.name(file)).collect()
@@ -330,7 +365,7 @@ mod tests {
             .with("/t/a.stp", "function f() { ) } function g() { ) } function h() { ) }")
             .with("/t/b.stp", "function ok() { }");
         let (session, mut sources) = (session(), SourceMap::new());
-        let loaded = load(&session, &world, &mut sources, None);
+        let loaded = load(&session, &world, &mut sources, None, None);
         let diagnostics = loaded.tapset.take_diagnostics();
         assert_eq!(diagnostics.len(), 1);
         assert!(!diagnostics.has_errors());
@@ -340,11 +375,47 @@ mod tests {
     }
 
     #[test]
+    fn with_an_index_only_what_is_reached_is_parsed() {
+        let world = MemoryWorld::new()
+            .with("/t/a.stp", "function f() { } global g probe p.q = begin { }")
+            .with("/t/b.stp", "function argument() { return $# }")
+            .with("/t/c.stp", "function broken() { ) }");
+        let session = session();
+        let mut sources = SourceMap::new();
+        let first = load(&session, &world, &mut sources, None, None);
+        let index = first.index.unwrap();
+        let mut sources = SourceMap::new();
+        let second = load(&session, &world, &mut sources, None, Some(&index));
+        assert_eq!(second.index, None);
+        let parsed = |tapset: &Tapset<'_>| -> Vec<bool> {
+            tapset.members.iter().map(|member| member.tree.get().is_some()).collect()
+        };
+        assert_eq!(parsed(&second.tapset), [false, true, true]);
+        assert_eq!(second.tapset.take_diagnostics().len(), 1);
+        assert_eq!(second.tapset.script_count(), first.tapset.script_count());
+        assert_eq!(second.tapset.aliases(), first.tapset.aliases());
+        assert_eq!(second.tapset.function_names(), first.tapset.function_names());
+        let file = second.tapset.functions("f")[0];
+        assert_eq!(second.tapset.script(file).functions.len(), 1);
+        assert_eq!(parsed(&second.tapset), [true, true, true]);
+
+        let world = world.with("/t/a.stp", "function other_name() { }").with("/t/d.stp", "");
+        let mut sources = SourceMap::new();
+        let third = load(&session, &world, &mut sources, None, Some(&index));
+        assert!(third.index.is_some());
+        assert_eq!(third.tapset.functions("f"), []);
+        assert_eq!(third.tapset.functions("other_name").len(), 1);
+        let mut sources = SourceMap::new();
+        let damaged = load(&session, &world, &mut sources, None, Some(&index[..index.len() - 1]));
+        assert_eq!(damaged.tapset.functions("other_name").len(), 1);
+    }
+
+    #[test]
     fn a_tapset_file_is_no_script() {
         let world = MemoryWorld::new().with("/t/a.stp", "").with("/t/b.stp", "");
         let identity = world.stat(std::path::Path::new("/t/a.stp")).map(|stat| stat.identity);
         let (session, mut sources) = (session(), SourceMap::new());
-        let loaded = load(&session, &world, &mut sources, identity);
+        let loaded = load(&session, &world, &mut sources, identity, None);
         assert_eq!(
             loaded.usage_errors,
             ["usage error: tapset file '/t/a.stp' cannot be run directly as a session script."]

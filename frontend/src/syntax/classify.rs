@@ -108,6 +108,12 @@ impl<'i> Classifier<'i> {
         self.list_closed = false;
     }
 
+    /// True if the next token is there, and no error stands in front of it.
+    pub fn at_token(&self) -> bool {
+        let error = self.errors.get(self.reported).is_some_and(|(index, _)| *index <= self.next);
+        self.next < self.tokens.len() && !error
+    }
+
     /// The preprocessor's error in front of token `at`, if there is one that has not been reported.
     pub fn pending_error(&mut self, at: u32) -> Option<Fault> {
         let (index, error) = self.errors.get(self.reported)?;

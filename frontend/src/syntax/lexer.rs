@@ -30,6 +30,8 @@ pub(crate) struct Lexer<'a> {
     window: Option<Window>,
     /// Numbers (from 1) of the arguments that were pasted.
     pub used_arguments: BTreeSet<usize>,
+    /// True once the text asked for an argument or their number, in whatever form.
+    pub asks_arguments: bool,
     /// True once there was any token.
     pub saw_tokens: bool,
     /// Warnings about embedded code.
@@ -49,6 +51,7 @@ impl<'a> Lexer<'a> {
             at: 0,
             window: None,
             used_arguments: BTreeSet::new(),
+            asks_arguments: false,
             saw_tokens: false,
             warnings: Diagnostics::new(),
             spaced: false,
@@ -123,6 +126,9 @@ impl<'a> Lexer<'a> {
                 self.at += length;
                 (piece, pos, &rest[..length], false)
             };
+            if piece == Piece::ArgumentCount || (piece == Piece::Word && is_argument(text)) {
+                self.asks_arguments = true;
+            }
             let token = match piece {
                 Piece::Space => {
                     self.spaced = true;

@@ -28,7 +28,10 @@ pub struct Parse {
     pub diagnostics: Diagnostics,
     /// Numbers (from 1) of the script arguments that the file pasted with `$N` or `@N`.
     pub used_arguments: BTreeSet<usize>,
-    /// True if there was no token to parse.
+    /// True if the text asks for the script's arguments or their number: its meaning may then differ between runs.
+    pub asks_arguments: bool,
+    /// True if no declaration was ever begun: there was no token to parse, or none in front of which preprocessing went
+    /// well.
     pub empty: bool,
     /// True if the file had a token before preprocessing.
     pub saw_tokens: bool,
@@ -44,7 +47,9 @@ pub fn parse(session: &Session, file: FileId, source: &SourceFile, macros: &Libr
     let mut classifier = Classifier::new(&stream.tokens, &stream.errors, gates, privileged);
     let mut faults = Vec::new();
     let parser = ScriptParser::new();
+    let mut empty = true;
     loop {
+        empty &= !classifier.at_token();
         let result = parser.parse(&mut builder, std::iter::from_fn(|| classifier.next_lexeme()));
         let fault = match result {
             Ok(()) => None,
@@ -73,7 +78,8 @@ pub fn parse(session: &Session, file: FileId, source: &SourceFile, macros: &Libr
         script,
         diagnostics,
         used_arguments: stream.used_arguments,
-        empty: stream.tokens.is_empty() && stream.errors.is_empty(),
+        asks_arguments: stream.asks_arguments,
+        empty,
         saw_tokens: stream.saw_tokens,
     }
 }

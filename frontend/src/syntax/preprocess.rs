@@ -73,6 +73,8 @@ pub(crate) struct Stream {
     pub macros: BTreeMap<SmolStr, Arc<Macro>>,
     /// True if the file has a token, used or not.
     pub saw_tokens: bool,
+    /// True if the text asks for the script's arguments or their number.
+    pub asks_arguments: bool,
     /// Numbers of the arguments that were pasted.
     pub used_arguments: std::collections::BTreeSet<usize>,
 }
@@ -155,6 +157,7 @@ pub(crate) fn preprocess(
     stream.warnings.append(std::mem::take(&mut preprocessor.lexer.warnings));
     stream.macros = preprocessor.macros;
     stream.saw_tokens = preprocessor.lexer.saw_tokens;
+    stream.asks_arguments = preprocessor.lexer.asks_arguments;
     stream.used_arguments = preprocessor.lexer.used_arguments;
     stream
 }
