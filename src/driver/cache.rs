@@ -9,6 +9,9 @@ use std::time::SystemTime;
 /// Most that the modules may take, in bytes (upstream's `cache_mb_limit` default).
 const LIMIT: u64 = 256 << 20;
 
+/// Most indexes of tapsets that are kept: one for each kernel, set of options and runtime that was used lately.
+const INDEXES: usize = 16;
+
 /// The folder.
 #[derive(Debug, Clone)]
 pub struct Cache {
@@ -56,6 +59,32 @@ impl Cache {
         self.root.join("modules").join(key).join(format!("{name}.ko"))
     }
 
+    /// A stored index of a tapset.
+    pub fn index(&self, name: &str) -> Option<memmap2::Mmap> {
+        let file = fs::File::open(self.root.join("tapset").join(name)).ok()?;
+        // SAFETY: the mapping is read only, and nobody writes into a file of the cache after it has got its name: it is
+        // replaced by renaming ([`Cache::put`]), which leaves the old contents to those who have them mapped.
+        unsafe { memmap2::Mmap::map(&file) }.ok()
+    }
+
+    /// Stores the index of a tapset.
+    ///
+    /// # Errors
+    /// Whatever writing gives.
+    pub fn put_index(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let directory = self.root.join("tapset");
+        self.put(&directory.join(name), bytes)?;
+        let mut indexes: Vec<(SystemTime, PathBuf)> = fs::read_dir(&directory)?
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                Some((fs::metadata(&path).ok()?.modified().ok()?, path))
+            })
+            .collect();
+        indexes.sort();
+        let surplus = indexes.len().saturating_sub(INDEXES);
+        indexes.iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
+    }
+
     /// Writes beside and renames, so that no reader ever sees half a file.
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
@@ -94,7 +123,7 @@ impl Cache {
     /// # Errors
     /// Whatever removing gives, except that there was nothing.
     pub fn clean(&self) -> io::Result<()> {
-        for name in ["stapconf", "modules"] {
+        for name in ["stapconf", "modules", "tapset"] {
             match fs::remove_dir_all(self.root.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -107,6 +136,18 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_latest_indexes_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::new(directory.path());
+        assert!(cache.index("a").is_none());
+        for number in 0..INDEXES + 3 {
+            cache.put_index(&number.to_string(), b"bytes").unwrap();
+        }
+        assert_eq!(fs::read_dir(directory.path().join("tapset")).unwrap().count(), INDEXES);
+        assert_eq!(&cache.index(&(INDEXES + 2).to_string()).unwrap()[..], b"bytes");
+    }
 
     #[test]
     fn what_is_stored_is_found_until_it_is_cleaned() {

@@ -1,6 +1,7 @@
 //! Pass 1: the library is looked up, the user's scripts are parsed.
 
 use super::Stop;
+use super::cache::Cache;
 use super::clock::{Stopwatch, count, memory};
 use crate::session::{ScriptSource, Settings};
 use crate::terminal::Terminal;
@@ -51,7 +52,15 @@ pub fn parse<'a>(
     let verbosity = session.verbosity[0];
     let mut failed = false;
     let mut sources = SourceMap::new();
-    let loaded = tapset_loader::load(session, &OsWorld, &mut sources, script_identity(settings));
+    let cache = settings.paths.cache.as_deref().map(Cache::new);
+    let name = tapset_loader::index::name(session);
+    let index = cache.as_ref().and_then(|cache| cache.index(&name));
+    let loaded =
+        tapset_loader::load(session, &OsWorld, &mut sources, script_identity(settings), index.as_deref());
+    if let (Some(cache), Some(index)) = (&cache, &loaded.index) {
+        // A cache that cannot be written costs the next run some time.
+        let _ = cache.put_index(&name, index);
+    }
     for (level, note) in &loaded.notes {
         if verbosity >= *level {
             terminal.line(note);
