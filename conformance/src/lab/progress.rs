@@ -27,6 +27,14 @@ pub fn say(text: &str) {
 /// It cannot be started, or ends with anything but status 0; the error carries its last lines.
 pub fn run(what: &str, command: &mut Command) -> Result<()> {
     say(what);
+    run_silently(command, LAST_WORDS)
+}
+
+/// The same without a word at its start, and with a number of last lines of one's own.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_silently(command: &mut Command, last_words: usize) -> Result<()> {
     let (reader, writer) = std::io::pipe().doing(|| "making a pipe".into())?;
     let second = writer.try_clone().doing(|| "making a pipe".into())?;
     die_with_lab(command, Signal::SIGKILL);
@@ -38,7 +46,7 @@ pub fn run(what: &str, command: &mut Command) -> Result<()> {
         .doing(|| format!("starting {}", show(command)))?;
     // The command keeps the writing ends open until it is given new ones; without this the reader never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let tail = follow(BufReader::new(reader));
+    let tail = follow(BufReader::new(reader), last_words);
     let status = child.wait().doing(|| format!("waiting for {}", show(command)))?;
     if status.success() {
         return Ok(());
@@ -62,24 +70,27 @@ pub fn show(command: &Command) -> String {
 }
 
 /// The last lines of a stream.
-struct Tail(VecDeque<String>);
+struct Tail {
+    lines: VecDeque<String>,
+    capacity: usize,
+}
 
 impl Tail {
     fn push(&mut self, line: &str) {
-        if self.0.len() == LAST_WORDS {
-            self.0.pop_front();
+        if self.lines.len() == self.capacity {
+            self.lines.pop_front();
         }
-        self.0.push_back(line.to_owned());
+        self.lines.push_back(line.to_owned());
     }
 
     fn into_lines(self) -> String {
-        Vec::from(self.0).join("\n")
+        Vec::from(self.lines).join("\n")
     }
 }
 
-fn follow(mut reader: impl BufRead) -> Tail {
+fn follow(mut reader: impl BufRead, last_words: usize) -> Tail {
     let terminal = std::io::stderr().is_terminal();
-    let mut tail = Tail(VecDeque::new());
+    let mut tail = Tail { lines: VecDeque::new(), capacity: last_words };
     let mut bytes = Vec::new();
     let mut shown = Instant::now();
     while matches!(reader.read_until(b'\n', &mut bytes), Ok(count) if count > 0) {

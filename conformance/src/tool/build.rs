@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::lab::progress;
-use crate::lab::{IoContext, LabError, Result};
+use crate::lab::{LabError, Result};
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {
@@ -15,21 +15,22 @@ pub fn workspace() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_owned()
 }
 
+/// How many lines of a failed build are shown.
+const CARGO_LAST_WORDS: usize = 200;
+
 /// Builds rstap (nothing to do when it is up to date) and returns the folder that holds the program.
 ///
 /// # Errors
-/// cargo fails; its messages have been shown.
+/// cargo fails; the error carries its messages.
 pub fn rstap() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace())
-        .args(["rustc", "--quiet", "--package", "rstap", "--bin", "rstap", "--profile", "lab"])
+        .args(["rustc", "--package", "rstap", "--bin", "rstap", "--profile", "lab"])
         .args(["--", "-C", "target-feature=+crt-static"]);
-    let status = command.status().doing(|| "starting cargo".into())?;
-    if !status.success() {
-        return Err(progress::failure(&command, &status.to_string(), String::new()));
-    }
+    // A first build takes a minute and shows its progress; warnings are for `cargo clippy` to report.
+    progress::run_silently(&mut command, CARGO_LAST_WORDS)?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     let dir = target.join("lab");
