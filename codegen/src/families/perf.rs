@@ -273,6 +273,8 @@ impl Mechanism for PerfMechanism {
         }
         out.lines("#undef STAP_OVERFLOW_PARAMETERS\n#include \"linux/perf.c\"");
         Sections {
+            // Otherwise the runtime's `linux/perf_read.h` has stand-ins for what `linux/perf.c` defines.
+            defines: "#define _HAVE_PERF_ 1\n".into(),
             declarations: out.finish(),
             init: format!("rc = _stp_perf_init_n (stap_perf_probes, {count}, &probe_point);\n"),
             exit: format!("_stp_perf_del_n (stap_perf_probes, {count});\n"),
