@@ -183,6 +183,7 @@ fn derived(
             .iter()
             .filter(|component| component.functor != "return" && component.functor != "maxactive")
             .map(|component| (component.functor.as_str(), component.arg.clone()))
+            .chain(std::iter::once(("call", None)))
             .collect();
         let attachment = Kprobe {
             place: place.clone(),

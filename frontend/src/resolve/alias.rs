@@ -37,7 +37,7 @@ pub(super) struct Link {
 }
 
 /// The alias of a [`Link`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Expanded {
     /// Which one.
     pub id: AliasId,
@@ -73,6 +73,19 @@ impl Link {
             points,
             parts: vec![body],
             synthetic,
+            signature: OnceCell::new(),
+        }
+    }
+
+    /// The same probe with another body.
+    pub fn with_body(&self, body: Arc<Stmt<Parsed>>) -> Self {
+        Link {
+            parent: self.parent.clone(),
+            alias: self.alias.clone(),
+            origin: self.origin.clone(),
+            points: self.points.clone(),
+            parts: vec![body],
+            synthetic: self.synthetic,
             signature: OnceCell::new(),
         }
     }

@@ -6,7 +6,7 @@ use crate::hir::Attachment;
 use crate::session::Session;
 use crate::source::Token;
 use crate::syntax::ast::{Function, Parsed, ProbePoint};
-use crate::tree::{AssignOp, Expr, Stmt, Target};
+use crate::tree::{AssignOp, Expr, Stmt, Target, TargetBase};
 use crate::world::World;
 use smol_str::SmolStr;
 use std::fmt;
@@ -82,6 +82,12 @@ pub trait Targets: fmt::Debug + Send + Sync {
         usage: &TargetUse<'_>,
         expr: &Expr<Parsed>,
     ) -> Result<Expr<Parsed>, Box<Diagnostic>>;
+
+    /// True if [`Targets::locate`] is to be asked for targets that start like that: of `$x` by default, of `@cast`,
+    /// `@var` and autocasts only if the family reads debug information.
+    fn knows(&self, base: &TargetBase<Parsed>) -> bool {
+        matches!(base, TargetBase::Symbol(_))
+    }
 
     /// Names and C types of the context variables, for `-L`.
     fn listing(&self) -> Vec<(SmolStr, SmolStr)> {

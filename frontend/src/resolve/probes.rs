@@ -84,8 +84,7 @@ impl Resolver<'_> {
         body: Vec<Stmt<Parsed>>,
     ) {
         let body = Stmt { origin: Origin(link.origin.clone()), kind: StmtKind::Block(body) };
-        let points = vec![derived.point.clone()];
-        let link = Rc::new(Link::declared(link.origin.clone(), points, Arc::new(body), true));
+        let link = Rc::new(link.with_body(Arc::new(body)));
         self.add_probe(Matched { link, derived, family, condition: None });
     }
 

@@ -258,6 +258,10 @@ impl Resolver<'_> {
         let Some(script) = self.script(found.0) else { return captures };
         let declaration = &script.globals[found.1].origin.0;
         let diagnostic = if captures {
+            if !self.global_ids.contains_key(&found) {
+                // Upstream warns only if the script itself has used the global before.
+                return captures;
+            }
             Diagnostic::warning(
                 "resolve/cross-file-global",
                 "cross-file global variable reference to {token} from",
@@ -357,7 +361,7 @@ impl Resolver<'_> {
         let id = self.add_global(Global {
             origin: Origin(token.clone()),
             name: name.clone(),
-            mangled: format_smolstr!("__global_{name}"),
+            mangled: name.clone(),
             file: token.outermost().pos.file,
             private: false,
             synthetic: true,

@@ -130,7 +130,7 @@ impl Resolver<'_> {
             return Err(Box::new(Diagnostic::semantic("resolve/target-loop", message).at(&expr.origin.0)));
         }
         let targets = scope.probe.as_ref().and_then(|probe| probe.targets.clone());
-        Ok(match targets {
+        Ok(match targets.filter(|targets| targets.knows(&target.base)) {
             Some(targets) => targets.locate(target, usage, expr),
             None => Err(Box::new(unresolved(target, &expr.origin.0))),
         })
@@ -283,12 +283,12 @@ impl Resolver<'_> {
                 return Ok(Expr { origin: Origin(token.clone()), kind });
             }
         };
-        let array = format_smolstr!("entry_tvar_entry_{}", self.entries);
+        let array = format_smolstr!("__global_entry_tvar_entry_{}", self.entries);
         self.entries += 1;
         let saved = Saved {
             value: value.clone(),
             counter: format_smolstr!("{array}_ctr"),
-            local: format_smolstr!("__global_{array}_tmp"),
+            local: format_smolstr!("{array}_tmp"),
             array,
         };
         self.add_synthetic_global(token, saved.array.clone());
