@@ -45,6 +45,7 @@ impl Speller<'_> {
             Op::Check { condition, fault, at } => {
                 let condition = match condition {
                     Val::Binary(..) => format!("!({})", self.condition(condition)),
+                    Val::Place(place) => format!("{} == 0", self.place(*place)),
                     condition => format!("({}) == 0", self.val(condition)),
                 };
                 out.open(format!("if (unlikely ({condition})) {{"));

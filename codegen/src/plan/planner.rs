@@ -1,0 +1,203 @@
+//! The bodies of a program, one by one: functions, probes, the conditions that probes change.
+
+use super::effects::tagged;
+use super::lower::{Context, Duty, Lowerer, Planned, Tables};
+use super::{CodePlan, ConditionPlan, FunctionPlan, ProbePlan, actions, locks, names, storage};
+use crate::families;
+use frontend::diag::{Diagnostic, Diagnostics};
+use frontend::hir::{FunctionBody, GlobalId, Probe};
+use frontend::types::Owner;
+use std::collections::BTreeSet;
+
+/// Plans bodies and keeps what goes wrong, so that one run reports every fault.
+pub struct Planner<'a> {
+    /// The program.
+    pub cx: &'a Context<'a>,
+    /// Formats and patterns of all bodies.
+    pub tables: Tables,
+    /// Faults.
+    pub diagnostics: Diagnostics,
+}
+
+impl<'a> Planner<'a> {
+    /// Plans every function.
+    pub fn functions(&mut self) -> Vec<FunctionPlan> {
+        let functions = &self.cx.program.functions;
+        (0..functions.len()).filter_map(|index| self.collect(|this| this.function(index))).collect()
+    }
+
+    /// Plans every probe.
+    pub fn probes(&mut self) -> Vec<ProbePlan> {
+        let locks = locks::Table::new(self.cx);
+        let count = self.cx.program.probes.len();
+        let mut probes: Vec<ProbePlan> =
+            (0..count).filter_map(|index| self.collect(|this| this.probe(index, &locks))).collect();
+        share_handlers(&mut probes);
+        probes
+    }
+
+    fn collect<T>(&mut self, build: impl FnOnce(&mut Self) -> Planned<T>) -> Option<T> {
+        match build(self) {
+            Ok(value) => Some(value),
+            Err(diagnostic) => {
+                self.diagnostics.push(*diagnostic);
+                None
+            }
+        }
+    }
+
+    /// Statements of a body that can be checked once at its entry.
+    fn precheck(&self, count: Option<u32>) -> Option<u32> {
+        if self.cx.session.suppress_time_limits || self.cx.session.unoptimized { None } else { count }
+    }
+
+    fn function(&mut self, index: usize) -> Planned<FunctionPlan> {
+        let cx = self.cx;
+        let function = &cx.program.functions[index];
+        let id = frontend::hir::FunctionId(index as u32);
+        let owner = Owner::Function(id);
+        let result = cx.types.results.get(index).copied().unwrap_or_default();
+        let precheck = self.precheck(actions::count_function(cx.program, id));
+        let (body, code) = match &function.body {
+            FunctionBody::Script(script) => {
+                let counted = precheck.is_none() && !cx.session.suppress_time_limits;
+                let mut lowerer = Lowerer::new(cx, &mut self.tables, owner, counted, None);
+                lowerer.body(&script.root, Duty::default())?;
+                let body = storage::plan_body(
+                    &script.locals,
+                    &cx.types.function_locals[index],
+                    function.params,
+                    &cx.params[index].pointers,
+                    storage::has_embedded(&script.root),
+                    lowerer,
+                );
+                (body, None)
+            }
+            FunctionBody::Embedded { locals, code, globals, .. } => {
+                let types = &cx.types.function_locals[index];
+                let body = storage::plan_embedded(locals, types, &cx.params[index].pointers);
+                (body, Some(CodePlan { code: code.clone(), globals: globals.clone() }))
+            }
+        };
+        let arg_macros = function
+            .locals()
+            .iter()
+            .zip(&body.locals)
+            .filter(|(_, plan)| plan.in_frame())
+            .map(|(local, plan)| (local.name.clone(), plan.c_name.clone()))
+            .collect();
+        let old_style = cx.session.compatible.before(1, 8)
+            || code.as_ref().is_some_and(|plan| tagged(&plan.code, "unmangled"));
+        Ok(FunctionPlan {
+            c_name: names::function(function, index),
+            name: function.name.clone(),
+            position: names::position(cx.sources, &function.origin.0).into(),
+            blame: names::blame(cx.sources, &function.origin.0).into(),
+            result,
+            params: function.params,
+            body,
+            code,
+            precheck: precheck.filter(|&count| count > 0),
+            arg_macros,
+            old_style,
+        })
+    }
+
+    fn probe(&mut self, index: usize, locks: &locks::Table) -> Planned<ProbePlan> {
+        let cx = self.cx;
+        let probe = &cx.program.probes[index];
+        let Some(family) = families::family(probe.family) else {
+            let message = format!("no such probe family: {}", probe.family);
+            return Err(Box::new(Diagnostic::semantic("plan:family", message).at(&probe.origin.0)));
+        };
+        let group = family.group(probe);
+        let mechanism = group.map(families::mechanism);
+        let takes_locks = mechanism.is_some_and(families::Mechanism::takes_locks);
+        let id = frontend::hir::ProbeId(index as u32);
+        let owner = Owner::Probe(id);
+        let conditioned = locks.conditions_of(index);
+        let lock_table = if takes_locks { locks.of_probe(index) } else { Vec::new() };
+        let locked: BTreeSet<GlobalId> = lock_table.iter().map(|lock| lock.global).collect();
+        let precheck = self.precheck(actions::count_stmt(cx.program, &probe.body.root));
+        let counted = precheck.is_none() && !cx.session.suppress_time_limits;
+        let mut lowerer = Lowerer::new(cx, &mut self.tables, owner, counted, takes_locks.then_some(locked));
+        // With conditions to update, the locks are held until that is done.
+        let duty =
+            Duty { lock: !lock_table.is_empty(), unlock: !lock_table.is_empty() && conditioned.is_empty() };
+        lowerer.body(&probe.body.root, duty)?;
+        let mut conditions = Vec::new();
+        let body_ops = lowerer.take_ops();
+        for &other in conditioned {
+            let Some(condition) = &cx.program.probes[other].condition else { continue };
+            let value = lowerer.condition(condition)?;
+            conditions.push(ConditionPlan {
+                probe: other,
+                ops: lowerer.take_ops(),
+                value,
+                on_the_fly: families::family(cx.program.probes[other].family)
+                    .and_then(|family| family.group(&cx.program.probes[other]))
+                    .is_some_and(|group| families::mechanism(group).on_the_fly().supported),
+            });
+        }
+        let embedded = storage::has_embedded(&probe.body.root);
+        let types = &cx.types.probe_locals[index];
+        let mut body = storage::plan_body(&probe.body.locals, types, 0, &[], embedded, lowerer);
+        body.ops = body_ops;
+        let origin = probe.derivation.first().unwrap_or(&probe.point);
+        let script_point = probe.lineage.script_point.as_ref().unwrap_or(&probe.point);
+        Ok(ProbePlan {
+            index,
+            handler: group.map(|_| format!("probe_{index}")),
+            owns_handler: group.is_some(),
+            point: print_point(&probe.point),
+            script_point: print_point(script_point),
+            position: names::position(cx.sources, &probe.origin.0).into(),
+            derivation: derivation(probe, origin),
+            body,
+            locks: lock_table,
+            takes_locks,
+            precheck: precheck.filter(|&count| count > 0),
+            conditions,
+            prologue: family.prologue(probe),
+            group,
+        })
+    }
+}
+
+/// A probe point as run-time text prints it, its condition included.
+fn print_point(point: &frontend::syntax::ast::ProbePoint) -> String {
+    names::point(point)
+}
+
+fn derivation(probe: &Probe, first: &frontend::syntax::ast::ProbePoint) -> String {
+    let mut text = String::new();
+    let chain = if probe.derivation.is_empty() { std::slice::from_ref(first) } else { &probe.derivation[..] };
+    for point in chain {
+        text.push_str(" from: ");
+        text.push_str(&print_point(point));
+    }
+    text
+}
+
+/// Probes whose handlers do the same share the first one's.
+fn share_handlers(probes: &mut [ProbePlan]) {
+    for later in 1..probes.len() {
+        let (before, rest) = probes.split_at_mut(later);
+        let Some(probe) = rest.first_mut() else { continue };
+        let same = before.iter().find(|other| {
+            other.owns_handler
+                && probe.owns_handler
+                && !probe.body.has_entry_locals
+                && other.group == probe.group
+                && other.position == probe.position
+                && other.body == probe.body
+                && other.locks == probe.locks
+                && other.conditions == probe.conditions
+                && other.prologue == probe.prologue
+        });
+        if let Some(other) = same {
+            probe.handler = other.handler.clone();
+            probe.owns_handler = false;
+        }
+    }
+}
