@@ -77,7 +77,25 @@ impl Speller<'_> {
 
     /// `, key1, key2`.
     pub fn keys(&self, keys: &[Arg]) -> String {
-        keys.iter().map(|key| format!(", {}", self.arg(key))).collect()
+        let spelled = keys.iter().map(|key| match key {
+            Arg::Long(val) => self.val(val),
+            Arg::Text(text) => self.key_text(text),
+        });
+        spelled.map(|key| format!(", {key}")).collect()
+    }
+
+    /// A string for the array functions, which take `char *` and do not write to it.
+    pub fn key_text(&self, text: &Text) -> String {
+        let is_const = match text {
+            Text::Pointer(_) | Text::Code(_) => true,
+            Text::Place(Place::Local(id)) => {
+                let local = self.body.locals.get(id.0 as usize);
+                local.and_then(|local| local.place) == Some(LocalPlace::Pointer)
+            }
+            _ => false,
+        };
+        let text = self.text(text);
+        if is_const { format!("(char *) {text}") } else { text }
     }
 
     /// A value of either type.

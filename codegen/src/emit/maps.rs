@@ -18,8 +18,7 @@ pub fn write_op(spell: &Speller<'_>, out: &mut CWriter, op: &Op) {
                 Arg::Text(Text::Literal(text)) if text.is_empty() => String::from("NULL"),
                 Arg::Text(text @ Text::Literal(_)) => spell.text(text),
                 Arg::Text(text) => {
-                    let text = spell.text(text);
-                    format!("({text}[0] ? {text} : NULL)")
+                    format!("({}[0] ? {} : NULL)", spell.text(text), spell.key_text(text))
                 }
             };
             let call = format!(
