@@ -99,16 +99,16 @@ fn division_is_checked_once() {
     check(
         "global n, m probe begin { n = 6 / m; n = 7 / 2 } probe timer.s(1) { m++ }",
         &expect![[r#"
-          /* <input>:1:27 */
-          if (unlikely ((global(s___global_m)) == 0)) {
-            c->last_error = "division by 0";
-            STAP_LAST_STMT = "operator '/' at <input>:1:33";
-            goto out;
-          }
-          global(s___global_n) = _stp_div64 (NULL, 6LL, global(s___global_m));
-          /* <input>:1:38 */
-          global(s___global_n) = 3LL;
-    "#]],
+            /* <input>:1:27 */
+            if (unlikely (global(s___global_m) == 0)) {
+              c->last_error = "division by 0";
+              STAP_LAST_STMT = "operator '/' at <input>:1:33";
+              goto out;
+            }
+            global(s___global_n) = _stp_div64 (NULL, 6LL, global(s___global_m));
+            /* <input>:1:38 */
+            global(s___global_n) = 3LL;
+        "#]],
     );
 }
 
