@@ -104,7 +104,7 @@ pub struct Local {
 pub struct Body {
     /// In a function the parameters come first.
     pub locals: Vec<Local>,
-    /// The statements: always a block.
+    /// The statements: a block as bound; the optimiser may leave any statement.
     pub root: Stmt<Bound>,
 }
 
