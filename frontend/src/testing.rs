@@ -12,6 +12,7 @@ use crate::syntax::{LibraryMacros, parse};
 use crate::types::TypeTable;
 use crate::world::MemoryWorld;
 use crate::{optimise, types};
+use expect_test::Expect;
 use smol_str::SmolStr;
 use std::any::Any;
 use std::collections::HashMap;
@@ -192,6 +193,18 @@ fn passes(
     if !diagnostics.has_errors() {
         diagnostics.append(types::check(program, types));
     }
+}
+
+/// Compares the messages of several scripts, one script for each line.
+pub fn check_messages(scripts: &str, expected: &Expect) {
+    let mut out = String::new();
+    for script in scripts.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        out += &format!("{script}\n");
+        for line in analyse(script).messages().lines() {
+            out += &format!("    {line}\n");
+        }
+    }
+    expected.assert_eq(&out);
 }
 
 impl Analysis {

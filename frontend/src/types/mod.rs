@@ -226,3 +226,6 @@ pub fn functions_by_name(program: &Program) -> Vec<FunctionId> {
     order.sort_by(|a, b| program.function(*a).mangled.cmp(&program.function(*b).mangled));
     order
 }
+
+#[cfg(test)]
+mod tests;
