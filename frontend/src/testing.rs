@@ -237,7 +237,7 @@ impl Analysis {
     pub fn report(&self) -> String {
         let mut out = self.messages();
         if !self.diagnostics.has_errors() {
-            out += &dump::program(&self.program, &self.types, 1);
+            out += &dump::program(&self.program, &self.types, 1, &crate::session::Version("5.6".into()));
         }
         out
     }

@@ -1,6 +1,7 @@
 //! The bound program as text, in the form of upstream's `-p2` dump (main.cxx: `printscript`).
 
 use super::{Body, Bound, Callee, FunctionBody, Global, Probe, Program, VarRef};
+use crate::session::Version;
 use crate::syntax::ast::{Component, ProbePoint};
 use crate::tree::Literal;
 use crate::tree::print::{Form, Names, expr, stmt};
@@ -8,15 +9,43 @@ use crate::types::{Owner, TypeTable, functions_by_name};
 use smol_str::SmolStr;
 use std::fmt::Write;
 
-/// The whole dump. Bodies are included from verbosity 1 on.
-pub fn program(program: &Program, types: &TypeTable, verbosity: u32) -> String {
+/// The whole dump, as the `stap` of that level prints it. Bodies are included from verbosity 1 on.
+pub fn program(program: &Program, types: &TypeTable, verbosity: u32, level: &Version) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ = write_program(&mut out, program, types, verbosity);
+    let _ = write_program(&mut out, program, types, verbosity, level);
     out
 }
 
-fn write_program(out: &mut String, program: &Program, types: &TypeTable, verbosity: u32) -> std::fmt::Result {
+/// Concatenations have had more than two operands since 5.6 (language.md 27).
+fn form(level: &Version) -> Form {
+    if level.before(5, 6) { Form::UpstreamBinaryConcat } else { Form::Upstream }
+}
+
+/// The chain of points between its comment signs. Before 5.0 no point of a chain had a chain of its own
+/// (observed: 4.8).
+fn chain(probe: &Probe, level: &Version) -> String {
+    let chain = &probe.lineage.chain;
+    if !level.before(5, 0) {
+        return format!(" /* {chain} */ ");
+    }
+    let mut flat = String::new();
+    let mut rest = chain.as_str();
+    while let Some((before, nested)) = rest.split_once(" /* ") {
+        flat.push_str(before);
+        rest = nested.split_once(" */ ").map_or("", |(_, after)| after);
+    }
+    flat.push_str(rest);
+    format!(" /*{flat} */")
+}
+
+fn write_program(
+    out: &mut String,
+    program: &Program,
+    types: &TypeTable,
+    verbosity: u32,
+    level: &Version,
+) -> std::fmt::Result {
     if !program.embeds.is_empty() {
         writeln!(out, "# global embedded code")?;
     }
@@ -49,7 +78,7 @@ fn write_program(out: &mut String, program: &Program, types: &TypeTable, verbosi
         write_locals(out, &locals)?;
         if verbosity > 0 {
             match &function.body {
-                FunctionBody::Script(body) => write_body(out, program, body)?,
+                FunctionBody::Script(body) => write_body(out, program, body, form(level))?,
                 FunctionBody::Embedded { code, .. } => writeln!(out, "{{ %{{{code}%}} }}")?,
             }
         }
@@ -58,8 +87,8 @@ fn write_program(out: &mut String, program: &Program, types: &TypeTable, verbosi
         writeln!(out, "# probes")?;
     }
     for (probe, locals) in program.probes.iter().zip(&types.probe_locals) {
-        write_point(out, program, probe)?;
-        writeln!(out, " /* {} */ ", probe.lineage.chain)?;
+        write_point(out, program, probe, form(level))?;
+        writeln!(out, "{}", chain(probe, level))?;
         let locals: Vec<String> = probe
             .body
             .locals
@@ -69,14 +98,14 @@ fn write_program(out: &mut String, program: &Program, types: &TypeTable, verbosi
             .collect();
         write_locals(out, &locals)?;
         if verbosity > 0 {
-            write_body(out, program, &probe.body)?;
+            write_body(out, program, &probe.body, form(level))?;
         }
     }
     Ok(())
 }
 
 /// The final point with its flags and its condition (staptree.cxx: `probe_point::print`).
-fn write_point(out: &mut String, program: &Program, probe: &Probe) -> std::fmt::Result {
+fn write_point(out: &mut String, program: &Program, probe: &Probe, form: Form) -> std::fmt::Result {
     out.push_str(&point(&probe.point));
     if probe.point.sufficient {
         out.push('!');
@@ -85,7 +114,7 @@ fn write_point(out: &mut String, program: &Program, probe: &Probe) -> std::fmt::
     }
     if let Some(condition) = &probe.condition {
         let names = BodyNames { program, body: &probe.body };
-        write!(out, " if ({})", expr(&names, Form::Upstream, condition))?;
+        write!(out, " if ({})", expr(&names, form, condition))?;
     }
     out.push_str(&probe.lineage.remark);
     Ok(())
@@ -101,9 +130,9 @@ fn write_locals(out: &mut String, locals: &[String]) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_body(out: &mut String, program: &Program, body: &Body) -> std::fmt::Result {
+fn write_body(out: &mut String, program: &Program, body: &Body, form: Form) -> std::fmt::Result {
     let names = BodyNames { program, body };
-    writeln!(out, "{{ {} }}", stmt(&names, Form::Upstream, &body.root))
+    writeln!(out, "{{ {} }}", stmt(&names, form, &body.root))
 }
 
 /// Names inside a body: globals and functions by their C names, locals as written.
