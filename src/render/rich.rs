@@ -33,24 +33,30 @@ fn draw<W: WriteColor>(
     Ok(writer)
 }
 
-/// The innermost cause is the message; what it interrupted goes into labels and notes.
+/// True if a link of a chain only says what the translator was doing when the next link happened.
+fn is_context(diagnostic: &Diagnostic) -> bool {
+    let message = &diagnostic.message;
+    diagnostic.cause.is_some() && (message.starts_with("while ") || message.starts_with("resolution failed "))
+}
+
+/// The first link that says what is wrong is the message; the others go into labels and notes.
 fn report(sources: &SourceMap, diagnostic: &Diagnostic) -> Report<usize> {
-    let mut chain = vec![diagnostic];
-    while let Some(cause) = chain.last().and_then(|last| last.cause.as_deref()) {
-        chain.push(cause);
+    let mut main = diagnostic;
+    while let Some(cause) = main.cause.as_deref().filter(|_| is_context(main)) {
+        main = cause;
     }
-    let inner = chain.pop().unwrap_or(diagnostic);
-    let word = match (inner.severity, inner.stage) {
-        (Severity::Warning, _) | (_, Stage::Session) => "",
-        (_, Stage::Parse) => "parse error: ",
-        (_, Stage::Semantic) => "semantic error: ",
-    };
-    let mut report = match inner.severity {
+    let mut report = match main.severity {
         Severity::Error => Report::error(),
         Severity::Warning => Report::warning(),
     };
-    report.message = format!("{word}{}", inner.message);
-    let tokens = inner.token.iter().chain(&inner.second).zip(&inner.labels);
+    report.code = match (main.severity, main.stage) {
+        (Severity::Warning, _) | (_, Stage::Session) => None,
+        (_, Stage::Parse) => Some("parse".into()),
+        (_, Stage::Semantic) => Some("semantic".into()),
+    };
+    let (message, similar) = split_similar(&main.message);
+    report.message = message.to_owned();
+    let tokens = main.token.iter().chain(&main.second).zip(&main.labels);
     for (index, (token, label)) in tokens.enumerate() {
         let mut mark = match index {
             0 => Label::primary(token.pos.file.0 as usize, range(sources, token)),
@@ -60,22 +66,33 @@ fn report(sources: &SourceMap, diagnostic: &Diagnostic) -> Report<usize> {
         report.labels.push(mark);
         mark_expansions(sources, token, &mut report);
     }
-    for outer in chain.iter().rev() {
-        match &outer.token {
-            Some(token) if Some(token.pos) != inner.token.as_ref().map(|token| token.pos) => {
-                let file = token.pos.file.0 as usize;
-                let mark = Label::secondary(file, range(sources, token)).with_message(&outer.message);
-                report.labels.push(mark);
-                mark_expansions(sources, token, &mut report);
+    let mut link = Some(diagnostic);
+    while let Some(at) = link {
+        link = at.cause.as_deref();
+        if !std::ptr::eq(at, main) {
+            match &at.token {
+                Some(token) if Some(token.pos) != main.token.as_ref().map(|token| token.pos) => {
+                    let file = token.pos.file.0 as usize;
+                    let mark = Label::secondary(file, range(sources, token)).with_message(&at.message);
+                    report.labels.push(mark);
+                    mark_expansions(sources, token, &mut report);
+                }
+                _ => report.notes.push(at.message.clone()),
             }
-            _ => report.notes.push(outer.message.clone()),
         }
+        report.notes.extend(at.notes.iter().cloned());
+        report.notes.extend(at.help.iter().map(|help| format!("help: {help}")));
     }
-    for link in chain.iter().copied().chain([inner]) {
-        report.notes.extend(link.notes.iter().cloned());
-        report.notes.extend(link.help.iter().map(|help| format!("help: {help}")));
-    }
+    report.notes.extend(similar.map(|names| format!("help: similar names are {names}")));
     report
+}
+
+/// Parts upstream's ` (similar: a, b)` from a message.
+fn split_similar(message: &str) -> (&str, Option<&str>) {
+    match message.split_once(" (similar: ") {
+        Some((message, rest)) if rest.ends_with(')') => (message, Some(&rest[..rest.len() - 1])),
+        _ => (message, None),
+    }
 }
 
 fn mark_expansions(sources: &SourceMap, token: &Token, report: &mut Report<usize>) {
@@ -174,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn the_cause_comes_first() {
+    fn what_is_wrong_comes_before_what_was_being_done() {
         let (sources, file) = one_file("probe nosuch {\n\tlog(\"a\")\n}\n");
         let token = word(file, 6, "nosuch");
         let cause = Diagnostic::semantic("b", "probe point mismatch").at(&token).help("is it spelled right?");
         let error = Diagnostic::semantic("a", "while resolving probe point").at(&token).because(cause);
         expect![[r#"
-            error: semantic error: probe point mismatch
+            error[semantic]: probe point mismatch
               ┌─ <input>:1:7
               │
             1 │ probe nosuch {
@@ -188,6 +205,25 @@ mod tests {
               │
               = while resolving probe point
               = help: is it spelled right?
+
+        "#]]
+        .assert_eq(&plain(&sources, &error));
+    }
+
+    #[test]
+    fn a_second_place_of_an_error_is_a_label() {
+        let (sources, file) = one_file("global a probe begin { a[1]=1 a = 2 }");
+        let first = Diagnostic::semantic("b", "arity 1 first inferred here").at(&word(file, 23, "a"));
+        let error =
+            Diagnostic::semantic("a", "inconsistent arity (1 vs 0)").at(&word(file, 30, "a")).because(first);
+        expect![[r#"
+            error[semantic]: inconsistent arity (1 vs 0)
+              ┌─ <input>:1:31
+              │
+            1 │ global a probe begin { a[1]=1 a = 2 }
+              │                        -      ^
+              │                        │       
+              │                        arity 1 first inferred here
 
         "#]]
         .assert_eq(&plain(&sources, &error));
