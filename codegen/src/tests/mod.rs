@@ -1,5 +1,7 @@
 //! Scripts to C: snapshots of handlers and functions, and what is refused.
 
+mod compile;
+
 use crate::families;
 use crate::testing::{analyse, profile};
 use crate::{CUnit, emit, plan};
