@@ -26,7 +26,7 @@ use lower::{Context, Tables};
 use planner::Planner;
 use runtime_shim::profile::{LastStatement, RuntimeProfile};
 use smol_str::SmolStr;
-use storage::{BodyPlan, GlobalPlan, MapType};
+use storage::{BodyPlan, GlobalKind, GlobalPlan, MapType};
 
 /// How many temporaries of each kind are alive at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -284,6 +284,9 @@ impl Plan {
     }
 }
 
+/// Keys that the runtime's arrays can have.
+const MOST_KEYS: usize = 9;
+
 /// Plans a program.
 ///
 /// `types` must be the table that `infer` made for this very program.
@@ -313,6 +316,14 @@ pub fn plan(
         .enumerate()
         .map(|(index, global)| storage::plan_global(global, types.global(GlobalId(index as u32))))
         .collect();
+    for (global, planned) in program.globals.iter().zip(&globals) {
+        if let GlobalKind::Map { of, .. } | GlobalKind::StatMap { of, .. } = &planned.kind
+            && of.keys.len() > MOST_KEYS
+        {
+            let message = "excessive key arity == too many array indexes";
+            diagnostics.push(Diagnostic::semantic("plan:keys", message).at(&global.origin.0));
+        }
+    }
     let mut function_order: Vec<usize> = (0..functions.len()).collect();
     function_order.sort_by(|&left, &right| functions[left].c_name.cmp(&functions[right].c_name));
     let refresh_timer = probes.iter().any(|probe| {

@@ -270,6 +270,12 @@ fn old_runtimes_have_one_statement_pointer() {
 fn what_cannot_be_said_is_refused() {
     let refused = |script: &str| emit_with(&session(), script).unwrap_err();
     assert_eq!(refused("probe begin { break }"), "cannot 'break' outside loop");
+    assert_eq!(
+        refused(
+            "global a probe begin { a[1, 2, 3, 4, 5, 6, 7, 8, 9, 10] = 1 println(1 in b) } global b probe end { b[1]++ }"
+        ),
+        "excessive key arity == too many array indexes"
+    );
     let many = (0..33).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
     assert_eq!(refused(&format!("probe begin {{ print({many}) }}")), "too many arguments to print (33)");
 }
