@@ -111,12 +111,6 @@ pub struct LowArgs {
     pub flight_recorder: bool,
     /// `-S`.
     pub file_sizes: Option<String>,
-    /// `-d`, in order.
-    pub objects: Vec<String>,
-    /// `--all-modules`.
-    pub all_modules: bool,
-    /// `--ldd`.
-    pub ldd: bool,
     /// `--skip-badvars`.
     pub skip_badvars: bool,
     /// `--compatible`.

@@ -1,8 +1,10 @@
 //! Options that say for which kernel, runtime and process.
 
-use super::{ArgError, Category, Flag, Takes, number, pair, safe, text, word_and};
+use super::{ArgError, Category, Flag, Support, Takes, number, pair, safe, text, word_and};
 
 const BASE: Flag = Flag { category: Category::Target, ..Flag::EMPTY };
+/// Symbol and unwind data of more objects: only the kernel's own symbols are in a module so far.
+const UNSERVED: Flag = Flag { category: Category::Refused, support: Support::Ignored, ..Flag::EMPTY };
 
 /// Longest module name: the kernel's limit (MODULE_NAME_LEN), one less for the final NUL.
 const MODULE_NAME_MAX: usize = 55;
@@ -107,34 +109,17 @@ pub const FLAGS: &[Flag] = &[
         short: Some('d'),
         takes: Takes::Required("OBJECT"),
         doc: "Add symbols and unwind data of OBJECT, an executable or a kernel module. May be repeated.",
-        update: |low, value| {
+        update: |_, value| {
             let object = text(value);
             if object.is_empty() {
                 return Err(ArgError::Invalid("Data object (-d) cannot be empty.".into()));
             }
-            low.objects.push(object);
             Ok(())
         },
-        ..BASE
+        ..UNSERVED
     },
-    Flag {
-        long: Some("ldd"),
-        doc: "Add those of the libraries that the executables use.",
-        update: |low, _| {
-            low.ldd = true;
-            Ok(())
-        },
-        ..BASE
-    },
-    Flag {
-        long: Some("all-modules"),
-        doc: "Add those of every loaded kernel module.",
-        update: |low, _| {
-            low.all_modules = true;
-            Ok(())
-        },
-        ..BASE
-    },
+    Flag { long: Some("ldd"), doc: "Add those of the libraries that the executables use.", ..UNSERVED },
+    Flag { long: Some("all-modules"), doc: "Add those of every loaded kernel module.", ..UNSERVED },
     Flag {
         long: Some("sysroot"),
         takes: Takes::Required("DIR"),
@@ -197,7 +182,7 @@ pub const FLAGS: &[Flag] = &[
             low.client_options = true;
             Ok(())
         },
-        support: super::Support::Refused,
+        support: Support::Refused,
         ..BASE
     },
 ];

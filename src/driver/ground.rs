@@ -49,6 +49,10 @@ impl Ground {
     /// # Errors
     /// If the build tree is missing or incomplete (session.cxx: `parse_kernel_config`).
     pub fn survey(settings: &Settings, terminal: &mut Terminal) -> Result<Self, Stop> {
+        if settings.low.verbose > 1 {
+            terminal.line(&format!("Session arch: {} release: {}", settings.arch, settings.release));
+            terminal.line(&format!("Build tree: \"{}\"", settings.paths.build_tree.display()));
+        }
         let location = KernelLocation {
             build: settings.paths.build_tree.clone(),
             release: Some(settings.release.clone()),
