@@ -4,6 +4,7 @@ use super::expr::{Speller, remark};
 use super::stmt::{write_lock, write_unlock};
 use super::writer::{CWriter, literal};
 use crate::plan::storage::{AUTOMATIC_LONGS, BodyPlan, LocalPlace};
+use crate::plan::verify::may_print;
 use crate::plan::{CodePlan, FunctionPlan, Plan, ProbePlan};
 use frontend::types::Type;
 
@@ -130,7 +131,9 @@ pub fn write_handler(out: &mut CWriter, plan: &Plan, probe: &ProbePlan) {
     if !probe.locks.is_empty() {
         write_unlock(out);
     }
-    out.line("_stp_print_flush ();");
+    if may_print(&probe.body.ops) || probe.conditions.iter().any(|condition| may_print(&condition.ops)) {
+        out.line("_stp_print_flush ();");
+    }
     out.close("}");
 }
 

@@ -61,6 +61,11 @@ impl Speller<'_> {
                 out.line("goto out;");
                 out.close("}");
             }
+            Op::FirstLock => {
+                out.line("if (!stp_lock_probe (locks, ARRAY_SIZE (locks)))");
+                out.line("  goto out;");
+                out.line("c->locked = 1;");
+            }
             Op::Lock => write_lock(out),
             Op::Unlock => write_unlock(out),
             Op::Call(call) => self.call(out, call),

@@ -266,6 +266,8 @@ pub enum Op {
         /// Position to blame.
         at: SmolStr,
     },
+    /// Takes the probe's locks; nothing before can have taken them.
+    FirstLock,
     /// Takes the probe's locks unless it has them.
     Lock,
     /// Releases the probe's locks.

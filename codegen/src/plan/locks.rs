@@ -1,7 +1,9 @@
 //! Which globals each probe locks, in one order for all probes: the order of the globals.
 
 use super::effects::Effects;
+use super::ir::Op;
 use super::lower::Context;
+use super::verify::any;
 use crate::families;
 use frontend::hir::GlobalId;
 use frontend::types::Type;
@@ -116,4 +118,21 @@ fn locks(cx: &Context<'_>, effects: &Effects, locked: &Effects) -> Vec<LockPlan>
         Some(LockPlan { global, write })
     })
     .collect()
+}
+
+/// Leaves out what is known about the locks of a handler: on the way to the first place that takes them nobody has
+/// them, and at its end they are released anyway.
+pub fn simplify(ops: &mut Vec<Op>) {
+    if ops.last() == Some(&Op::Unlock) {
+        ops.pop();
+    }
+    for op in ops {
+        if *op == Op::Lock {
+            *op = Op::FirstLock;
+            return;
+        }
+        if any(std::slice::from_ref(op), &|op| matches!(op, Op::Lock)) {
+            return;
+        }
+    }
 }

@@ -103,7 +103,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn probe(&mut self, index: usize, locks: &locks::Table) -> Planned<ProbePlan> {
+    fn probe(&mut self, index: usize, table: &locks::Table) -> Planned<ProbePlan> {
         let cx = self.cx;
         let probe = &cx.program.probes[index];
         let Some(family) = families::family(probe.family) else {
@@ -115,8 +115,8 @@ impl<'a> Planner<'a> {
         let takes_locks = mechanism.is_some_and(families::Mechanism::takes_locks);
         let id = frontend::hir::ProbeId(index as u32);
         let owner = Owner::Probe(id);
-        let conditioned = locks.conditions_of(index);
-        let lock_table = if takes_locks { locks.of_probe(index) } else { Vec::new() };
+        let conditioned = table.conditions_of(index);
+        let lock_table = if takes_locks { table.of_probe(index) } else { Vec::new() };
         let locked: BTreeSet<GlobalId> = lock_table.iter().map(|lock| lock.global).collect();
         let precheck = self.precheck(actions::count_stmt(cx.program, &probe.body.root));
         let counted = precheck.is_none() && !cx.session.suppress_time_limits;
@@ -126,7 +126,8 @@ impl<'a> Planner<'a> {
             Duty { lock: !lock_table.is_empty(), unlock: !lock_table.is_empty() && conditioned.is_empty() };
         lowerer.body(&probe.body.root, duty)?;
         let mut conditions = Vec::new();
-        let body_ops = lowerer.take_ops();
+        let mut body_ops = lowerer.take_ops();
+        locks::simplify(&mut body_ops);
         for &other in conditioned {
             let Some(condition) = &cx.program.probes[other].condition else { continue };
             let value = lowerer.condition(condition)?;

@@ -22,7 +22,9 @@ pub fn verify(plan: &Plan) -> Result<(), Box<Diagnostic>> {
         if !probe.locks.is_sorted_by_key(|lock| lock.global) {
             return broken(&format!("locks of probe {} are out of order", probe.index));
         }
-        if probe.locks.is_empty() && any(&probe.body.ops, &|op| matches!(op, Op::Lock | Op::Unlock)) {
+        if probe.locks.is_empty()
+            && any(&probe.body.ops, &|op| matches!(op, Op::FirstLock | Op::Lock | Op::Unlock))
+        {
             return broken(&format!("probe {} locks without a table", probe.index));
         }
     }
@@ -48,5 +50,20 @@ pub fn any(ops: &[Op], test: &dyn Fn(&Op) -> bool) -> bool {
                 }
                 _ => false,
             }
+    })
+}
+
+/// True if the steps may print: by themselves, or by something that is called.
+pub fn may_print(ops: &[Op]) -> bool {
+    any(ops, &|op| {
+        matches!(
+            op,
+            Op::Print(_)
+                | Op::PrintChar(_)
+                | Op::PrintHist { .. }
+                | Op::Format { .. }
+                | Op::Call(_)
+                | Op::Code { .. }
+        )
     })
 }

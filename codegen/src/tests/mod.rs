@@ -215,21 +215,13 @@ fn handlers_that_run_side_by_side_lock_what_they_share() {
           t0 = c->locals[c->nesting+1].function___global_cpu__overload_0.__retvalue;
           l_x = t0;
           /* <input>:1:41 */
-          if (c->locked == 0) {
-            if (!stp_lock_probe (locks, ARRAY_SIZE (locks)))
-              goto out;
-            c->locked = 1;
-          } else if (unlikely (c->locked == 2)) {
-            _stp_error ("invalid lock state");
-          }
+          if (!stp_lock_probe (locks, ARRAY_SIZE (locks)))
+            goto out;
+          c->locked = 1;
           global(s___global_n) += l_x;
           /* <input>:1:48 */
           c->printf_locals.stp_printf_1.arg0 = global(s___global_n);
           stp_printf_1 (c);
-          if (c->locked == 1) {
-            stp_unlock_probe (locks, ARRAY_SIZE (locks));
-            c->locked = 2;
-          }
         deref_fault: __attribute__((unused));
         out: __attribute__((unused));
           if (c->locked == 1) {
