@@ -13,4 +13,5 @@ mod testing;
 mod tests;
 
 pub use emit::{CUnit, emit};
+pub use plan::frame::frame_sizes;
 pub use plan::{Plan, plan};

@@ -29,6 +29,17 @@ pub fn translate(
     } else {
         codegen::plan(session, &parsed.sources, program, types, &workshop.runtime.profile)
     };
+    if let (Ok(plan), 2..) = (&planned, verbosity) {
+        let frame = codegen::frame_sizes(plan);
+        terminal.line(&format!(
+            "context frame: {} bytes for each processor (handlers {}, functions {} x {}, formats {})",
+            frame.total(),
+            frame.handler,
+            frame.levels,
+            frame.function,
+            frame.format
+        ));
+    }
     let translated = planned.map(|plan| codegen::emit(session, &plan)).map_err(|diagnostics| {
         terminal.diagnostics(&parsed.sources, diagnostics);
         Stop::Failed

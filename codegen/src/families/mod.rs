@@ -112,11 +112,6 @@ pub trait EmitFamily: Family {
     fn prologue(&self, _probe: &Probe) -> Vec<String> {
         Vec::new()
     }
-
-    /// False if only privileged users may run the probe, whatever [`Access`](frontend::resolve::derive::Access) said.
-    fn unprivileged(&self, _probe: &Probe) -> bool {
-        true
-    }
 }
 
 /// A mechanism of the kernel that runs handlers.

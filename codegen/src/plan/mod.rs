@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod effects;
+pub mod frame;
 pub mod ir;
 pub mod locks;
 pub mod lower;

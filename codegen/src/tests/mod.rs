@@ -242,6 +242,19 @@ fn the_same_script_gives_the_same_bytes() {
 }
 
 #[test]
+fn the_frame_of_a_handler_is_known() {
+    let script = "function f(a:string) { a .= \"x\" return a } \
+                  probe begin { s = name() println(f(s), 1) } probe end { println(1) }";
+    let tapset = [("tapset.stp".to_owned(), TAPSET.to_owned())];
+    let session = session();
+    let analysed = analyse(&session, "<input>", script, &tapset, &families::front());
+    let plan = plan(&session, &analysed.sources, &analysed.program, &analysed.types, &profile(5, 6)).unwrap();
+    let frame = crate::frame_sizes(&plan);
+    // One local and one buffer for the result of f; f's parameter and the pointer to its result; two arguments.
+    assert_eq!((frame.handler, frame.function, frame.levels, frame.format), (1024, 520, 2, 16));
+}
+
+#[test]
 fn suppressed_time_limits_leave_no_action_code() {
     let session = Session { suppress_time_limits: true, ..session() };
     let script = "global n probe begin { while (n < 3) { try { n++ } catch { next } } exit() }";
