@@ -156,9 +156,29 @@ impl Family for Symbolic {
 
     fn derive(
         &self,
-        _context: &DeriveContext<'_>,
-        _point: &ProbePoint,
+        context: &DeriveContext<'_>,
+        point: &ProbePoint,
     ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+        let session = context.session;
+        if point.components.iter().any(|component| component.functor == "absolute")
+            && !session.guru
+            && context.tapset_file.is_none()
+        {
+            let message = "absolute statement probe in unprivileged script; need stap -g";
+            return Err(Box::new(
+                Diagnostic::semantic("resolve/absolute-guru", message).at(context.origin),
+            ));
+        }
+        let first = &point.components[0];
+        if first.functor == "process"
+            && first.arg.is_none()
+            && session.command.is_none()
+            && session.target_pid.is_none()
+        {
+            let message =
+                "unspecified process probe is invalid without a -c COMMAND or -x PID [man stapprobes]";
+            return Err(Box::new(Diagnostic::semantic("resolve/process-unspecified", message)));
+        }
         Err(Box::new(
             Diagnostic::semantic("resolve/no-match", "no match")
                 .note("probe points that need symbols or debug information are not supported yet"),
