@@ -12,6 +12,7 @@
 //! | `# fails: build` | the expected failure is one of passes 1 to 4: no module is loaded |
 //! | `# needs: runtime>=5.0 linux>=6.2` | conditions on the root |
 //! | `# roots: forky trixie` | the only roots it is for |
+//! | `# interrupt: text` | send one Ctrl-C to the run when it has printed this text |
 //! | `# limit: 30` | seconds that pass 5 may take (60 unless given) |
 //!
 //! Other comments stay comments as long as they do not look like `# word: text` in lower case.
@@ -44,6 +45,8 @@ pub struct Case {
     pub roots: Vec<Suite>,
     /// How long pass 5 may take.
     pub limit: Duration,
+    /// The run is interrupted when its standard output has this text.
+    pub interrupt: Option<String>,
 }
 
 /// What must come out of a case.
@@ -151,6 +154,7 @@ impl Case {
             needs: Vec::new(),
             roots: Vec::new(),
             limit: DEFAULT_LIMIT,
+            interrupt: None,
         };
         for (number, line) in text.lines().enumerate().take_while(|(_, line)| line.starts_with('#')) {
             if let Some((key, value)) = directive(line) {
@@ -175,6 +179,7 @@ impl Case {
             }
             "fails" if value == "build" => self.expected.fails_in_build = true,
             "fails" => return Err(format!("a case can only fail in `build`, not in `{value}`")),
+            "interrupt" => self.interrupt = Some(value.to_owned()),
             "needs" => {
                 for text in value.split_whitespace() {
                     self.needs.push(parse_need(text)?);

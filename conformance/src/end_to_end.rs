@@ -13,7 +13,7 @@ use crate::lab::recipe::SHARE;
 use crate::lab::vm::Vm;
 use crate::lab::{IoContext, Lab, Result, Root};
 use crate::report::Verdict;
-use crate::tool::Tool;
+use crate::tool::{Tool, shell_quoted};
 
 /// What passes 1 to 4 of a case may use. A first run in a root does all feature tests of the runtime.
 const BUILD_LIMITS: Limits = Limits { time: Duration::from_secs(420), memory: Some(8 << 30) };
@@ -141,11 +141,23 @@ fn build(root: &Root, tool: &Tool, case: &Case, scratch: &Path) -> Result<Built>
     let file = module.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Built::Module(Box::new(Job {
         name: case.name.clone(),
-        command: format!("exec {}\n", words.shell_command(&format!("./{file}"))),
+        command: job_command(&words.shell_command(&format!("./{file}")), case.interrupt.as_deref()),
         modules: vec![words.module_name().to_owned()],
         files: vec![module],
         limit: Some(case.limit),
     })))
+}
+
+/// The script of a job that is staprun, interrupted when its output has a text. The job's streams are files in its
+/// working directory.
+fn job_command(staprun: &str, interrupt: Option<&str>) -> String {
+    match interrupt {
+        None => format!("exec {staprun}\n"),
+        Some(text) => format!(
+            "{staprun} &\nwhile ! grep -qF {} stdout && kill -0 $!; do sleep 0.2; done\nkill -INT $!\nwait $!\n",
+            shell_quoted(text)
+        ),
+    }
 }
 
 /// The host's path of a file that was named inside the root: in the case's folder or the root's own.
@@ -242,6 +254,7 @@ mod tests {
             needs: vec![],
             roots: vec![],
             limit: Duration::from_secs(1),
+            interrupt: None,
         }
     }
 
@@ -280,6 +293,14 @@ mod tests {
         assert_ne!(judge_build(&case, Ended::Exited(0), "ERROR: a"), Verdict::Passed);
         case.expected.fails_in_build = false;
         assert_ne!(judge_build(&case, Ended::Exited(1), "ERROR: a"), Verdict::Passed);
+    }
+
+    #[test]
+    fn an_interrupted_job_waits_for_its_text() {
+        assert_eq!(job_command("staprun x", None), "exec staprun x\n");
+        let script = job_command("staprun x", Some("it's on"));
+        assert!(script.starts_with("staprun x &\n"), "{script}");
+        assert!(script.contains(r"grep -qF 'it'\''s on' stdout"), "{script}");
     }
 
     #[test]
