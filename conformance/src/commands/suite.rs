@@ -137,8 +137,12 @@ fn judge(
     let Some(rstap) = &opinions.rstap else {
         return Verdict::Skipped(format!("stap: {}", opinions.stap));
     };
-    if opinions.stap.ended == Ended::TimedOut {
-        return Verdict::Skipped("stap itself takes longer than the limit".into());
+    match opinions.stap.ended {
+        Ended::TimedOut => return Verdict::Skipped("stap itself takes longer than the limit".into()),
+        Ended::Signalled(signal) if !rstap.crashed => {
+            return Verdict::Skipped(format!("stap itself dies of signal {signal}; rstap: {rstap}"));
+        }
+        Ended::Signalled(_) | Ended::Exited(_) => {}
     }
     match suite::difference(&opinions.stap, rstap, !arguments.verdicts_only) {
         None => Verdict::Passed,
