@@ -20,6 +20,7 @@ const LONG_NO_RUN: &[&str] = &[
     "clean-cache",
     "language-server",
     "list-repairs",
+    "print-runtime-profile",
     "interactive",
 ];
 
