@@ -4,6 +4,7 @@
 //! adds what pass 0 learned of the kernel and the runtime.
 
 mod paths;
+mod signing;
 
 pub use paths::Paths;
 
@@ -115,6 +116,9 @@ impl Settings {
         if last_pass > 4 && has_script && (release != env.release || arch != host) {
             warnings.push("kernel release/architecture mismatch with host forces last-pass 4.".into());
             last_pass = 4;
+        }
+        if last_pass > 4 && has_script && signing::required(env, world) {
+            return Err(SettingsError::Refused(signing::REFUSAL.to_owned()));
         }
         if low.emit_staprun.is_some() && last_pass < 4 {
             return Err(usage("You can't specify --emit-staprun and a last pass before 4 together."));
