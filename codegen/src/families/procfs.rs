@@ -342,7 +342,7 @@ fn write_tables(out: &mut CWriter, files: &BTreeMap<&str, File<'_>>) {
         out.line(format!(".num_write_probes = {},", file.writes.len()));
         out.line(format!(".buffer = stap_procfs_probe_buffers.buf_{index},"));
         out.line(format!(".bufsize = {},", file.buffer_size()));
-        out.line(format!(".permissions = {:#o},", file.permissions()));
+        out.line(format!(".permissions = 0{:o},", file.permissions()));
         out.close("},");
     }
     out.close("};");
