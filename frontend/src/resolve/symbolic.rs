@@ -165,9 +165,7 @@ impl Family for Symbolic {
             && context.tapset_file.is_none()
         {
             let message = "absolute statement probe in unprivileged script; need stap -g";
-            return Err(Box::new(
-                Diagnostic::semantic("resolve/absolute-guru", message).at(context.origin),
-            ));
+            return Err(Box::new(Diagnostic::semantic("resolve/absolute-guru", message).at(context.origin)));
         }
         let first = &point.components[0];
         if first.functor == "process"

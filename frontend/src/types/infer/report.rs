@@ -76,7 +76,8 @@ impl<'a> Inference<'a> {
         self.unresolved += 1;
         self.mismatches += 1;
         let message = format!("type mismatch: left and right sides don't agree ({left} vs {right})");
-        self.report(Diagnostic::semantic("types.mismatch-sides", message).at(token));
+        let label = format!("{left} on the left, {right} on the right");
+        self.report(labelled(Diagnostic::semantic("types.mismatch-sides", message).at(token), label));
     }
 
     /// The place wants one type, the expression has another.
@@ -87,7 +88,8 @@ impl<'a> Inference<'a> {
         if found != Type::Unknown {
             message += &format!(" but found {found}");
         }
-        self.report(Diagnostic::semantic("types.mismatch-expected", message).at(token));
+        let label = format!("this is {found}, {expected} is wanted here");
+        self.report(labelled(Diagnostic::semantic("types.mismatch-expected", message).at(token), label));
     }
 
     /// A use contradicts its declaration; `index` is the key of an array or the parameter of a call. The place that
@@ -103,7 +105,8 @@ impl<'a> Inference<'a> {
         let Some(first) = self.findings.first.get(&(decl, index)).cloned() else {
             let declared = self.decl_type(decl);
             let message = format!("type mismatch: expected {found} but found {declared}");
-            self.report(Diagnostic::semantic("types.mismatch-declared", message).at(token));
+            let label = format!("declared as {declared}, used as {found}");
+            self.report(labelled(Diagnostic::semantic("types.mismatch-declared", message).at(token), label));
             return;
         };
         let mut message = format!("type mismatch ({found})");
@@ -113,12 +116,10 @@ impl<'a> Inference<'a> {
             // Upstream names the type of the array's elements here even if the key is at fault.
             cause = format!("type of index {index} was first inferred here ({})", self.decl_type(decl));
         }
-        self.report(
-            Diagnostic::semantic("types.mismatch-inferred", message)
-                .at(token)
-                .note(format!("{found} here, {declared} before"))
-                .because(Diagnostic::semantic("types.first-inferred", cause).at(&first)),
-        );
+        let error = Diagnostic::semantic("types.mismatch-inferred", message)
+            .at(token)
+            .because(Diagnostic::semantic("types.first-inferred", cause).at(&first));
+        self.report(labelled(error, format!("{found} here, {declared} before")));
     }
 
     /// Inside a function its own parameters are numbered as in calls.
@@ -133,4 +134,10 @@ impl<'a> Inference<'a> {
             _ => None,
         }
     }
+}
+
+/// Says what the place of an error shows, for the rich form.
+fn labelled(mut error: Diagnostic, label: String) -> Diagnostic {
+    error.labels[0] = Some(label);
+    error
 }
