@@ -23,6 +23,7 @@ pub(super) fn fold(
     let mut folder = Folder::new(&effects, warnings);
     folder.settled = settled;
     folder.skip_badvars = session.skip_badvars;
+    folder.explains_defined = !session.version.before(5, 6);
     folder.probes(program);
     for id in functions_by_name(program) {
         if let FunctionBody::Script(body) = &mut program.functions[id.0 as usize].body {
@@ -51,6 +52,7 @@ struct Folder<'a> {
     owner: Owner,
     settled: bool,
     skip_badvars: bool,
+    explains_defined: bool,
     warnings: &'a mut Diagnostics,
     changed: bool,
     moved: Vec<usize>,
@@ -78,6 +80,7 @@ impl<'a> Folder<'a> {
             owner,
             settled: false,
             skip_badvars: false,
+            explains_defined: false,
             warnings,
             changed: false,
             moved: Vec::new(),
@@ -232,8 +235,10 @@ impl<'a> Folder<'a> {
                 if self.settled && !self.changed {
                     let value =
                         i64::from(matches!(inner.kind, ExprKind::Number { .. } | ExprKind::String(_)));
-                    let message = format!("Collapsing unresolved @define to {value} [stapprobes]");
-                    self.warnings.push(Diagnostic::warning("fold.defined", message).at(&expr.origin.0));
+                    if self.explains_defined {
+                        let message = format!("Collapsing unresolved @define to {value} [stapprobes]");
+                        self.warnings.push(Diagnostic::warning("fold.defined", message).at(&expr.origin.0));
+                    }
                     self.set(expr, value);
                 }
             }

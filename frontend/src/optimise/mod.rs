@@ -18,7 +18,7 @@ mod void;
 pub use display::{DeriveEnd, end_probe};
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::hir::Program;
+use crate::hir::{Probe, Program};
 use crate::session::Session;
 use crate::source::{ExpansionKind, FileKind, SourceMap, Token};
 use crate::tree::Origin;
@@ -93,6 +93,10 @@ pub fn before_types(
             return (table, diagnostics);
         }
         let errors = types::early(program, &mut table, |program| {
+            // Before 5.6 the early look went over everything again without folding first.
+            if session.version.before(5, 6) {
+                return Vec::new();
+            }
             let moved = fold::fold_probes(program);
             if !session.unoptimized {
                 control::unreachable_statements(&mut round, program);
@@ -121,7 +125,7 @@ pub fn before_types(
         return (table, diagnostics);
     }
     // A listing wants every probe, also where upstream's has only one of those at the same place.
-    if !session.unoptimized && !session.mode.is_dump() {
+    if !session.unoptimized && !session.mode.is_dump() && !session.version.before(5, 6) {
         merge::merge_probes(program, &mut table, &mut empty);
     }
     drop_empty_probes(session, sources, program, &mut table, &empty, &mut diagnostics);
@@ -190,10 +194,8 @@ pub fn after_types(
         return diagnostics;
     }
     diagnostics.append(types::statistics(program, table));
-    if !diagnostics.has_errors()
-        && !session.mode.is_dump()
-        && !program.probes.iter().any(|probe| probe.primary)
-    {
+    let counts = |probe: &Probe| probe.primary || session.version.before(5, 6);
+    if !diagnostics.has_errors() && !session.mode.is_dump() && !program.probes.iter().any(counts) {
         diagnostics.push(Diagnostic::semantic("optimise.no-probes", "no probes found"));
     }
     diagnostics

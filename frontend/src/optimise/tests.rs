@@ -1,6 +1,6 @@
 //! Scripts through pass 2, compared with what upstream 5.6 makes of them.
 
-use crate::session::{Mode, Session};
+use crate::session::{Mode, Session, Version};
 use crate::testing::{analyse, analyse_with, check_messages};
 use expect_test::expect;
 
@@ -379,4 +379,16 @@ fn listings_have_no_display_and_no_merged_probes() {
     let script = "global n probe begin { n++ } probe begin { n++ }";
     let analysis = analyse_with(script, &session);
     assert_eq!(analysis.program.probes.len(), 2);
+}
+
+#[test]
+fn older_levels_merge_no_probes_and_check_before_they_fold() {
+    let version = Version("5.1".into());
+    let session = Session { version, guru: true, ..Session::for_tests() };
+    let merged = analyse_with("probe begin { println(1) } probe begin { println(2) }", &session);
+    assert_eq!(merged.program.probes.len(), 2);
+    expect![[r#"
+        error: type mismatch: expected string but found long @ 1:29 '2'
+    "#]]
+    .assert_eq(&analyse_with(r#"probe begin { x = 1 ? "a" : 2; println(x) }"#, &session).messages());
 }
