@@ -35,6 +35,7 @@ pub enum Stop {
 
 /// Exit status of a run: 0 or 1, nothing else (language.md 1; cli.md 9).
 pub fn main() -> u8 {
+    limits::start_workers();
     let env = Environment::of_process();
     match start(&env) {
         Ok(()) => 0,

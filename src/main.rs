@@ -24,8 +24,10 @@ fn main() -> ExitCode {
     if let Err(error) = world::children::watch_signals() {
         eprintln!("rstap: cannot watch for signals: {error}");
     }
-    // Less is enough for most scripts where so much cannot be had.
-    let started = [STACK, STACK / 8, STACK / 64].into_iter().find_map(|size| {
+    // Less is enough for most scripts where so much cannot be had, or is not wanted.
+    let modest = std::env::args_os().any(|word| word.as_encoded_bytes().starts_with(b"--rlimit-a"));
+    let sizes = if modest { [STACK / 8, STACK / 16, STACK / 64] } else { [STACK, STACK / 8, STACK / 64] };
+    let started = sizes.into_iter().find_map(|size| {
         std::thread::Builder::new().name("rstap".into()).stack_size(size).spawn(driver::main).ok()
     });
     let status = match started {

@@ -95,3 +95,12 @@ fn a_missing_kernel_tree_is_named() {
     assert!(err.contains("Install the headers package"), "{err}");
     assert!(machine.is_clean());
 }
+
+#[test]
+fn limits_are_no_bug() {
+    let machine = Machine::new();
+    for limit in ["--rlimit-nproc=1", "--rlimit-as=500000000", "--rlimit-cpu=100", "--rlimit-fsize=100000"] {
+        let run = machine.run(&[limit, "-p2", "-e", "probe begin { exit() }"]).expect_status(0);
+        assert!(run.out.contains("# probes"), "{limit}: {}", run.err);
+    }
+}

@@ -3,6 +3,7 @@
 //! As upstream does (main.cxx: `handle_interrupt`): a signal to end is passed on to the running programs as SIGTERM
 //! and remembered; the run then ends at the next stage. The third one ends rstap at once.
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -11,8 +12,9 @@ use runtime_shim::staprun::End;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGXCPU, SIGXFSZ};
 use std::collections::BTreeSet;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{ExitStatus, Stdio};
+use std::process::{ChildStderr, ChildStdout, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -131,24 +133,60 @@ fn reap(mut child: std::process::Child, pid: i32) -> io::Result<Ended> {
 }
 
 fn collect(mut child: std::process::Child, pid: i32) -> io::Result<Ended> {
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let reader = std::thread::spawn(move || text(err));
-    let stdout = text(out);
-    let stderr = reader.join().unwrap_or_default();
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    drain(child.stdout.take(), &mut stdout, child.stderr.take(), &mut stderr)?;
     let mut ended = reap(child, pid)?;
-    ended.outcome.stdout = stdout;
-    ended.outcome.stderr = stderr;
+    // What is no UTF-8 is replaced: these texts are for people.
+    ended.outcome.stdout = String::from_utf8_lossy(&stdout).into_owned();
+    ended.outcome.stderr = String::from_utf8_lossy(&stderr).into_owned();
     Ok(ended)
 }
 
-/// All of a stream as text; what is no UTF-8 is replaced.
-fn text(stream: Option<impl io::Read>) -> String {
-    let mut bytes = Vec::new();
-    if let Some(mut stream) = stream {
-        // What came before an error is worth showing.
-        let _ = stream.read_to_end(&mut bytes);
+/// Reads both streams to their ends, whichever has something. No thread, since there may be a limit on those.
+fn drain(
+    mut out: Option<ChildStdout>,
+    into_out: &mut Vec<u8>,
+    mut err: Option<ChildStderr>,
+    into_err: &mut Vec<u8>,
+) -> io::Result<()> {
+    while out.is_some() || err.is_some() {
+        let ready = |fd: Option<BorrowedFd<'_>>| -> io::Result<bool> {
+            let Some(fd) = fd else { return Ok(false) };
+            let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+            poll(&mut fds, PollTimeout::ZERO)?;
+            Ok(fds[0].revents().is_some_and(|events| !events.is_empty()))
+        };
+        let mut fds: Vec<PollFd<'_>> = [out.as_ref().map(AsFd::as_fd), err.as_ref().map(AsFd::as_fd)]
+            .into_iter()
+            .flatten()
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(nix::errno::Errno::EINTR) => continue,
+            other => other?,
+        };
+        if ready(out.as_ref().map(AsFd::as_fd))? && !read_some(out.as_mut(), into_out)? {
+            out = None;
+        }
+        if ready(err.as_ref().map(AsFd::as_fd))? && !read_some(err.as_mut(), into_err)? {
+            err = None;
+        }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    Ok(())
+}
+
+/// Reads what there is; false at the end of the stream.
+fn read_some(stream: Option<&mut impl io::Read>, into: &mut Vec<u8>) -> io::Result<bool> {
+    let mut buffer = [0; 8192];
+    let Some(stream) = stream else { return Ok(false) };
+    match stream.read(&mut buffer) {
+        Ok(count) => {
+            into.extend_from_slice(&buffer[..count]);
+            Ok(count > 0)
+        }
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 fn end(status: ExitStatus) -> End {
@@ -172,6 +210,14 @@ mod tests {
         assert_eq!(ended.end, End::Status(3));
         assert!(!ended.outcome.success);
         assert_eq!((ended.outcome.stdout.as_str(), ended.outcome.stderr.as_str()), ("out\n", "err\n"));
+    }
+
+    #[test]
+    fn more_than_a_pipe_holds_comes_through_on_both_streams() {
+        let script =
+            "head -c 300000 /dev/zero | tr '\\0' a; head -c 300000 /dev/zero | tr '\\0' b >&2; echo end";
+        let ended = run(&shell(script), Output::Capture).unwrap();
+        assert_eq!((ended.outcome.stdout.len(), ended.outcome.stderr.len()), (300_004, 300_000));
     }
 
     #[test]
