@@ -232,6 +232,9 @@ fn dump(session: &Session, scripts: &[Arc<Script>], library: &Tapset<'_>, source
     text.extend(scripts.iter().map(|script| file(script)));
     text.push('\n');
     if session.verbosity[0] > 0 {
+        for name in library.macro_files() {
+            text.push_str(&format!("# file {name}\n\n"));
+        }
         for id in library.files() {
             text.push_str(&file(&library.script(id)));
             text.push('\n');

@@ -16,7 +16,7 @@ use smol_str::SmolStr;
 use std::collections::HashMap;
 
 /// Changes whenever the layout, or what the parser makes of a file, changes.
-const MAGIC: &[u8; 8] = b"rstapIX1";
+pub const MAGIC: &[u8; 8] = b"rstapIX1";
 
 /// Name of the file that keeps the index of a session: one for each set of facts that conditionals can ask for.
 ///

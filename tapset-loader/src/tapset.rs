@@ -44,7 +44,9 @@ pub struct Tapset<'a> {
     globals: HashMap<SmolStr, Vec<FileId>>,
     aliases: Vec<AliasEntry>,
     diagnostics: Mutex<Diagnostics>,
-    /// Files that count as parsed in the line of pass 1: macro files and scripts without errors.
+    /// Names of the macro files without errors, in search order.
+    macro_files: Vec<SmolStr>,
+    /// Scripts without errors.
     count: usize,
 }
 
@@ -94,6 +96,7 @@ pub fn load<'a>(
         globals: HashMap::new(),
         aliases: Vec::new(),
         diagnostics: Mutex::default(),
+        macro_files: Vec::new(),
         count: 0,
     };
     for file in &macro_files.files {
@@ -196,7 +199,12 @@ impl Tapset<'_> {
 
     /// How many files count as "library scripts" in the line of pass 1.
     pub fn script_count(&self) -> usize {
-        self.count
+        self.macro_files.len() + self.count
+    }
+
+    /// Names of the macro files, in search order: the first of the library files, but without declarations.
+    pub fn macro_files(&self) -> &[SmolStr] {
+        &self.macro_files
     }
 
     fn note(&self, diagnostics: Diagnostics) {
@@ -218,7 +226,7 @@ impl Tapset<'_> {
                 diagnostics,
             ));
         } else {
-            self.count += 1;
+            self.macro_files.push(name.into());
             self.note(diagnostics);
         }
     }

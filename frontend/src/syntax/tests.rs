@@ -179,6 +179,22 @@ fn every_independent_error_is_reported() {
 }
 
 #[test]
+fn a_file_is_empty_if_no_declaration_was_begun() {
+    for (text, empty, saw_tokens) in [
+        ("", true, false),
+        (" # comment", true, false),
+        ("%( 1 == 2 %? probe begin { } %)", true, true),
+        ("@define a %( 1 %)", true, true),
+        ("%? foo", true, true),
+        ("foo", false, true),
+        ("probe begin { }", false, true),
+    ] {
+        let parse = parse_text(text);
+        assert_eq!((parse.empty, parse.saw_tokens), (empty, saw_tokens), "{text}");
+    }
+}
+
+#[test]
 fn a_macro_file_holds_macros_only() {
     let session = Session::for_tests();
     let mut macros = LibraryMacros::new();
