@@ -59,6 +59,11 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// How many bytes of the file have not been read.
+    pub fn remaining(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
     /// Cuts off one piece: kind, place, its bytes, and whether it starts in pasted text.
     fn piece(&mut self) -> Option<(Piece, Pos, Vec<u8>, bool)> {
         let window = self.window.as_mut()?;

@@ -140,7 +140,7 @@ fn join_strings(stream: &mut Stream, gates: Gates) {
             && right.token.kind == TokenKind::String
             && (gates.has(2, 0) || !right.commented)
     };
-    if !stream.tokens.windows(2).any(|pair| adjacent(&pair[0], &pair[1])) {
+    if !stream.adjacent_strings {
         return;
     }
     let mut errors = stream.errors.iter_mut().peekable();

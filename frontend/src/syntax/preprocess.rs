@@ -65,6 +65,8 @@ pub(crate) struct PreprocessError {
 pub(crate) struct Stream {
     /// The tokens.
     pub tokens: Vec<RawToken>,
+    /// True if two strings follow each other somewhere.
+    pub adjacent_strings: bool,
     /// Errors, each with the index of the token that it stands in front of; sorted by index.
     pub errors: Vec<(usize, PreprocessError)>,
     /// Warnings.
@@ -109,6 +111,8 @@ struct Preprocessor<'a> {
     session: &'a Session,
     lexer: Lexer<'a>,
     library: &'a LibraryMacros,
+    /// A token of the file that was looked at and is to be read next.
+    put_back: Option<RawToken>,
     macros: BTreeMap<SmolStr, Arc<Macro>>,
     active: Vec<Activation>,
     conditionals: Vec<(RawToken, Branch)>,
@@ -138,6 +142,7 @@ pub(crate) fn preprocess(
         session,
         lexer,
         library,
+        put_back: None,
         macros: BTreeMap::new(),
         active: Vec::new(),
         conditionals: Vec::new(),
@@ -146,9 +151,21 @@ pub(crate) fn preprocess(
         is_operator_word,
     };
     let mut stream = Stream::default();
+    // Tokens are rarely shorter with the space around them, so this is room enough most of the time.
+    stream.tokens.reserve(preprocessor.lexer.remaining() / 6);
     loop {
+        // Most tokens are not the preprocessor's business.
+        if preprocessor.is_idle()
+            && let Some(token) = preprocessor.lexer.next_token()
+        {
+            if !concerns_preprocessor(&token) {
+                stream.push(token);
+                continue;
+            }
+            preprocessor.put_back = Some(token);
+        }
         match preprocessor.next() {
-            Ok(Some(token)) => stream.tokens.push(token),
+            Ok(Some(token)) => stream.push(token),
             Ok(None) => break,
             Err(error) => stream.errors.push((stream.tokens.len(), *error)),
         }
@@ -162,11 +179,31 @@ pub(crate) fn preprocess(
     stream
 }
 
+/// True for tokens that may start a macro, a definition, or a part of a conditional.
+fn concerns_preprocessor(token: &RawToken) -> bool {
+    token.token.kind == TokenKind::Operator && token.token.text.starts_with(['@', '%'])
+}
+
+impl Stream {
+    fn push(&mut self, token: RawToken) {
+        let is_string = token.token.kind == TokenKind::String;
+        self.adjacent_strings |=
+            is_string && self.tokens.last().is_some_and(|last| last.token.kind == TokenKind::String);
+        self.tokens.push(token);
+    }
+}
+
 impl Preprocessor<'_> {
+    /// True if the next token comes from the file and is not skipped.
+    fn is_idle(&self) -> bool {
+        self.active.is_empty()
+            && !matches!(self.conditionals.last(), Some((_, Branch::SkipThen | Branch::SkipElse)))
+    }
+
     /// The next token of the file or of the innermost active macro; `None` at the end of either.
     fn raw(&mut self) -> Option<RawToken> {
         let Some(activation) = self.active.last_mut() else {
-            return self.lexer.next_token();
+            return self.put_back.take().or_else(|| self.lexer.next_token());
         };
         let mut token = activation.body.get(activation.cursor)?.clone();
         activation.cursor += 1;
