@@ -202,13 +202,13 @@ impl Family for NetfilterFamily {
     }
 }
 
-/// Context variables and the locals that the entry code fills for them.
+/// Context variables and the locals that the entry code fills for them, in the order of listings: by name.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("$hooknum", "__nf_hooknum"),
-    ("$skb", "__nf_skb"),
     ("$in", "__nf_in"),
-    ("$out", "__nf_out"),
     ("$okfn", "__nf_okfn"),
+    ("$out", "__nf_out"),
+    ("$skb", "__nf_skb"),
     ("$verdict", "__nf_verdict"),
 ];
 

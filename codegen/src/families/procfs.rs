@@ -213,10 +213,6 @@ impl Targets for Value {
             }
         }
     }
-
-    fn listing(&self) -> Vec<(SmolStr, SmolStr)> {
-        vec![("$value".into(), "string".into())]
-    }
 }
 
 impl EmitFamily for ProcfsFamily {

@@ -251,12 +251,9 @@ impl Targets for SyscallTargets {
     }
 
     fn listing(&self) -> Vec<(SmolStr, SmolStr)> {
-        let names: &[&str] = match self.event {
-            Event::Syscall => &["$syscall", "$arg1", "$arg2", "$arg3", "$arg4", "$arg5", "$arg6"],
-            Event::SyscallReturn => &["$syscall", "$return"],
-            Event::Begin | Event::End | Event::ThreadBegin | Event::ThreadEnd => &[],
-        };
-        names.iter().map(|name| ((*name).into(), "long".into())).collect()
+        // The same for all events, whatever they really have (tapset-utrace.cxx: `getargs`).
+        let names = ["$syscall", "$arg1", "$arg2", "$arg3", "$arg4", "$arg5", "$arg6"];
+        names.iter().map(|&name| (name.into(), "long".into())).collect()
     }
 }
 

@@ -8,7 +8,7 @@ mod duplicates;
 pub mod effects;
 mod fold;
 mod merge;
-mod rewrite;
+pub(crate) mod rewrite;
 mod stable;
 mod statements;
 mod stores;

@@ -128,6 +128,19 @@ pub(super) fn keep_locals(body: &mut Body, types: &mut Vec<crate::types::Type>, 
     });
 }
 
+/// Drops the locals that a probe's entry code would fill and that the body does not name.
+pub(crate) fn drop_unused_entry_locals(body: &mut Body) {
+    let mut keep: Vec<bool> = body.locals.iter().map(|local| !local.synthetic).collect();
+    names_in_stmt(&mut body.root, &mut |name| {
+        if let Name::Var(VarRef::Local(id)) = name
+            && let Some(kept) = keep.get_mut(id.0 as usize)
+        {
+            *kept = true;
+        }
+    });
+    keep_locals(body, &mut Vec::new(), &keep);
+}
+
 /// A statement that does nothing, standing for `token`.
 pub(super) fn null(token: &Token) -> Stmt<Bound> {
     Stmt { origin: Origin(token.clone()), kind: StmtKind::Null }

@@ -10,6 +10,7 @@ use super::point_text;
 use super::scope::{Owner, Scope};
 use super::targets::{EntryStatements, ProbeContext};
 use crate::hir::{Body, Bound, Embed, Lineage, Probe};
+use crate::optimise::rewrite::drop_unused_entry_locals;
 use crate::source::{Expansion, ExpansionKind, FileId, Pos, Token, TokenKind};
 use crate::syntax::ast::{Component, Parsed, ProbePoint};
 use crate::tree::{Expr, ExprKind, Literal, Origin, Stmt, StmtKind, UnaryOp};
@@ -54,6 +55,10 @@ impl Resolver<'_> {
             // One part: its own block is the body.
             root = only;
         }
+        let mut body = Body { locals: scope.locals, root };
+        if !derived.entry_locals.is_empty() {
+            drop_unused_entry_locals(&mut body);
+        }
         let lineage = self.lineage(&link, &derived);
         let probe = Probe {
             origin,
@@ -69,7 +74,7 @@ impl Resolver<'_> {
             family,
             attachment: derived.attachment.clone(),
             condition,
-            body: Body { locals: scope.locals, root },
+            body,
             point: derived.point,
         };
         self.program.probes.push(probe);
