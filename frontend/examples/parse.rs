@@ -11,6 +11,7 @@ use std::time::Instant;
 
 fn main() {
     let mut session = Session::for_tests();
+    let mut verbose = false;
     let (mut kind, mut files, mut dump, mut round_trip) = (FileKind::User, Vec::new(), false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -18,6 +19,7 @@ fn main() {
             "-g" => session.guru = true,
             "-p" => dump = true,
             "-R" => round_trip = true,
+            "-v" => verbose = true,
             "-t" => kind = FileKind::Tapset,
             "-a" => session.arguments.extend(arguments.next()),
             "-c" => {
@@ -89,7 +91,7 @@ fn main() {
         let mut seen = std::collections::BTreeSet::new();
         for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
             errors += 1;
-            let mut next = seen.insert(diagnostic.site).then_some(diagnostic);
+            let mut next = (seen.insert(diagnostic.site) || verbose).then_some(diagnostic);
             while let Some(shown) = next {
                 print_like_stap(&map, shown);
                 next = shown.cause.as_deref();

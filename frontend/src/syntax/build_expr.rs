@@ -184,13 +184,6 @@ impl Builder<'_> {
         self.value(op, operand.depth, ExprKind::Step { up, prefix, operand: operand.node })
     }
 
-    /// `++-1`.
-    pub fn step_negative(&mut self, op: Id, token: Id) -> Checked<Value> {
-        let value = self.number_literal(token, true)?;
-        let number = self.value(token, 0, ExprKind::Number { value, hex: false });
-        Ok(self.step(op, true, number))
-    }
-
     /// A path that is complete.
     pub fn path(&mut self, path: Box<Path>) -> Value {
         let Path { origin, target, below } = *path;
@@ -240,7 +233,7 @@ impl Builder<'_> {
     }
 
     /// `value->member` and its kin, where the value is no target.
-    pub fn autocast(&mut self, value: Value, step: Step) -> Checked<Box<Path>> {
+    pub fn autocast(&mut self, value: Value, step: Step) -> Box<Path> {
         let token = match &step {
             Step::Member(token, _) | Step::Index(token, _) | Step::Pretty(token) => *token,
         };
@@ -250,14 +243,9 @@ impl Builder<'_> {
     }
 
     /// One more step of a path.
-    pub fn extend(&mut self, mut path: Box<Path>, step: Step) -> Checked<Box<Path>> {
-        let closed = matches!(path.target.path.last(), Some(TargetStep::Pretty(..)));
+    pub fn extend(&mut self, mut path: Box<Path>, step: Step) -> Box<Path> {
         let steps = &mut path.target.path;
         match step {
-            Step::Member(token, _) | Step::Index(token, _) | Step::Pretty(token) if closed => {
-                let message = "-> and [ are not accepted for a pretty-printing variable";
-                return self.saw("pretty-steps", message, token, false);
-            }
             Step::Member(arrow, member) => {
                 let text = self.text(member);
                 let name = text.trim_end_matches('$');
@@ -279,7 +267,7 @@ impl Builder<'_> {
                 steps.push(TargetStep::Pretty(self.origin(dollars), self.text(dollars)));
             }
         }
-        Ok(path)
+        path
     }
 
     fn start_path(&mut self, token: Id, base: TargetBase<Parsed>, below: u32) -> Box<Path> {
@@ -325,6 +313,12 @@ impl Builder<'_> {
     /// A number.
     pub fn number(&mut self, token: Id) -> Checked<Value> {
         let value = self.number_literal(token, false)?;
+        Ok(self.value(token, 0, ExprKind::Number { value, hex: false }))
+    }
+
+    /// `-1` as one literal.
+    pub fn negative_number(&mut self, token: Id) -> Checked<Value> {
+        let value = self.number_literal(token, true)?;
         Ok(self.value(token, 0, ExprKind::Number { value, hex: false }))
     }
 

@@ -12,7 +12,6 @@ use crate::source::{FileId, Token};
 use crate::tree::*;
 use lalrpop_util::ParseError;
 use smol_str::SmolStr;
-use std::collections::HashMap;
 
 /// A node and how deep the tree below it is.
 #[derive(Debug, Clone)]
@@ -58,8 +57,6 @@ pub(crate) struct Builder<'i> {
     pub script: Script,
     /// Gates of `--compatible`.
     pub gates: Gates,
-    /// Names of globals, and whether they are private.
-    globals: HashMap<SmolStr, bool>,
     /// First error of the declaration at hand that does not stop the grammar: nesting that is too deep.
     pub pending: Option<Box<Fault>>,
 }
@@ -79,7 +76,6 @@ impl<'i> Builder<'i> {
                 probes: Vec::new(),
             },
             gates,
-            globals: HashMap::new(),
             pending: None,
         }
     }
@@ -159,26 +155,17 @@ impl<'i> Builder<'i> {
         self.script.embeds.push(embed);
     }
 
-    /// The name of a global; enters it, so that a second one of that name is found.
-    pub fn start_global(&mut self, name: Id, private: bool) -> Checked<Id> {
-        let text = self.text(name);
-        if let Some(earlier) = self.globals.insert(text.clone(), private) {
-            return if earlier == private {
-                self.saw("global-duplicate", "duplicate global name", name, true)
-            } else {
-                let message = "global versus private variable declaration conflict";
-                self.saw("global-private", message, name, true)
-            };
-        }
+    /// The name of a global. The token layer has made sure that it is the first one of that name.
+    pub fn start_global(&mut self, name: Id, private: bool) -> Id {
         self.script.globals.push(Global {
             origin: self.origin(name),
-            name: text,
+            name: self.text(name),
             private,
             wrap: false,
             size: None,
             init: None,
         });
-        Ok(name)
+        name
     }
 
     /// The rest of the global that was started last.

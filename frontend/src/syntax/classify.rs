@@ -8,18 +8,22 @@ use super::Gates;
 use super::class::{Class, Id, Lexeme};
 use super::condition::parse_unsigned;
 use super::context::{Context, Frame, Position, Section, Stage};
-use super::errors::needs_guru;
+use super::errors::{expects_statement, needs_guru};
 use super::fault::{Fault, Place};
 use super::preprocess::PreprocessError;
 use super::token::RawToken;
 use super::words::{is_name_piece, operator_word, pretty_split, print_word};
 use crate::source::TokenKind;
+use smol_str::SmolStr;
+use std::collections::HashMap;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
     pub(super) frame: Frame,
     /// The operand that the bracket belongs to has had its `++`.
     pub(super) stepped: bool,
+    /// A comparison stands in front of that operand.
+    compared: bool,
     /// Commas in it so far.
     pub(super) commas: u8,
     /// `?` without their `:` so far.
@@ -28,14 +32,28 @@ pub(super) struct Open {
     pub(super) word: Option<(Class, Id)>,
 }
 
+/// A token that is refused before the grammar sees it.
+struct Refusal {
+    site: &'static str,
+    message: &'static str,
+    /// Recovery starts behind it.
+    taken: bool,
+}
+
 /// Hands the tokens of a file to the grammar.
 pub(crate) struct Classifier<'i> {
-    tokens: &'i [RawToken],
+    pub(super) tokens: &'i [RawToken],
     errors: &'i [(usize, PreprocessError)],
     pub(super) gates: Gates,
     privileged: bool,
+    /// Globals declared so far, and whether they are private.
+    globals: HashMap<SmolStr, bool>,
+    /// The declaration at hand is private.
+    private: bool,
+    /// A comparison stands in front of the operand at hand: `=~` does not follow then.
+    pub(super) compared: bool,
     /// Index of the next token.
-    next: usize,
+    pub(super) next: usize,
     /// How many of `errors` have been reported.
     reported: usize,
     pub(super) frames: Vec<Open>,
@@ -67,6 +85,9 @@ impl<'i> Classifier<'i> {
             errors,
             gates,
             privileged,
+            globals: HashMap::new(),
+            private: false,
+            compared: false,
             next: 0,
             reported: 0,
             frames: Vec::new(),
@@ -157,8 +178,8 @@ impl<'i> Classifier<'i> {
         self.next += 1;
         let class = match self.classify(token) {
             Ok(class) => class,
-            Err((site, message)) => {
-                return Some(Err(Box::new(Fault::saw(site, message, token, Id(index), true))));
+            Err(Refusal { site, message, taken }) => {
+                return Some(Err(Box::new(Fault::saw(site, message, token, Id(index), taken))));
             }
         };
         if !self.privileged
@@ -183,53 +204,28 @@ impl<'i> Classifier<'i> {
         Some(Fault::saw("number", "number invalid or out of range", token, self.previous_id, true))
     }
 
-    /// Upstream skips whatever stands between the operand of `@count(...)` and the next `)` or `,`.
-    fn skip_after_statistic(&mut self) {
-        let in_statistic = matches!(self.frame(), Some(Frame::Word(Class::Stat | Class::Variance, _)));
-        let ends = |token: &RawToken| token.is_operator(")") || token.is_operator(",");
-        if in_statistic
-            && self.ended()
-            && !self.tokens.get(self.next).is_none_or(|token| self.continues(token))
-        {
-            while self.tokens.get(self.next).is_some_and(|token| !ends(token)) {
-                self.next += 1;
-            }
-        }
-    }
-
-    /// True if a token goes on with the expression that could end here.
-    fn continues(&self, token: &RawToken) -> bool {
-        let text = token.token.text.as_str();
-        let value =
-            matches!(self.position, Position::Name | Position::Target | Position::Value | Position::Pretty);
-        match token.token.kind {
-            TokenKind::Operator => match text {
-                "(" => self.position == Position::Name,
-                "[" => value || self.position == Position::Hist,
-                "++" | "--" => value && !self.stepped,
-                "+" | "-" => self.position != Position::Loose,
-                "!" | "~" | "{" | "}" | ";" | ":" | "]" => false,
-                _ => !text.starts_with('@'),
-            },
-            TokenKind::Keyword => text == "in",
-            TokenKind::Identifier => value && text.bytes().all(|byte| byte == b'$'),
-            _ => false,
-        }
-    }
-
     pub(super) fn frame(&self) -> Option<Frame> {
         self.frames.last().map(|open| open.frame)
     }
 
     pub(super) fn push(&mut self, frame: Frame) {
         let word = self.previous.map(|class| (class, self.previous_id));
-        self.frames.push(Open { frame, stepped: self.stepped, commas: 0, questions: 0, word });
+        self.frames.push(Open {
+            frame,
+            stepped: self.stepped,
+            compared: self.compared,
+            commas: 0,
+            questions: 0,
+            word,
+        });
         self.stepped = false;
+        self.compared = false;
     }
 
     pub(super) fn pop(&mut self) {
         if let Some(open) = self.frames.pop() {
             self.stepped = open.stepped;
+            self.compared = open.compared;
         }
     }
 
@@ -244,7 +240,7 @@ impl<'i> Classifier<'i> {
         matches!(self.frame(), Some(Frame::Header | Frame::PointGroup)) && self.position == Position::Operand
     }
 
-    fn ended(&self) -> bool {
+    pub(super) fn ended(&self) -> bool {
         !matches!(self.position, Position::Start | Position::Operand)
     }
 
@@ -256,21 +252,38 @@ impl<'i> Classifier<'i> {
         self.position = position;
     }
 
-    fn statement_ends(&mut self) {
+    pub(super) fn statement_ends(&mut self) {
         self.stepped = false;
+        self.compared = false;
         if let Some(open) = self.frames.last_mut() {
             open.questions = 0;
         }
     }
 
     /// An operator after which an operand must follow.
-    fn operator(&mut self, class: Class) -> Class {
+    pub(super) fn operator(&mut self, class: Class) -> Class {
+        use Class::*;
         self.stepped = false;
+        let tighter = matches!(
+            class,
+            Shift
+                | Dot
+                | Plus
+                | Minus
+                | Times
+                | Divide
+                | Modulo
+                | PrefixPlus
+                | PrefixMinus
+                | Not
+                | Complement
+        );
+        self.compared = class == Compare || (self.compared && tighter);
         self.position = Position::Operand;
         class
     }
 
-    fn classify(&mut self, token: &RawToken) -> Result<Class, (&'static str, &'static str)> {
+    fn classify(&mut self, token: &RawToken) -> Result<Class, Refusal> {
         let text = token.token.text.as_str();
         Ok(match token.token.kind {
             TokenKind::Junk => Class::Other,
@@ -299,15 +312,23 @@ impl<'i> Classifier<'i> {
                 self.position = if text.ends_with('$') { Position::Pretty } else { Position::Target };
                 Class::Member
             }
-            TokenKind::Identifier => self.identifier(text),
+            TokenKind::Identifier => {
+                self.check_global(&token.token.text)?;
+                self.identifier(text)
+            }
             TokenKind::Keyword => self.keyword(text)?,
             TokenKind::Operator if text.starts_with('@') => self.word(text),
+            // Upstream looks for a path behind the `$` of a pretty print, only to refuse it.
+            TokenKind::Operator if self.position == Position::Pretty && matches!(text, "->" | "[") => {
+                let message = "-> and [ are not accepted for a pretty-printing variable";
+                return Err(Refusal { site: "pretty-steps", message, taken: false });
+            }
             TokenKind::Operator => self.punctuation(text),
         })
     }
 
     /// Takes all pieces of a component's name; the builder puts them together.
-    fn component(&mut self) -> Class {
+    pub(super) fn component(&mut self) -> Class {
         while self.tokens.get(self.next).is_some_and(is_name_piece)
             && self.errors.get(self.reported).is_none_or(|(index, _)| *index > self.next)
         {
@@ -315,6 +336,26 @@ impl<'i> Classifier<'i> {
         }
         self.position = Position::Value;
         Class::Component
+    }
+
+    /// Finds a second global of one name where upstream does: as soon as the name is read.
+    fn check_global(&mut self, name: &SmolStr) -> Result<(), Refusal> {
+        let declares = self.section == Section::Global
+            && self.frames.is_empty()
+            && matches!(self.previous, Some(Class::Global | Class::Private | Class::Comma));
+        if !declares {
+            return Ok(());
+        }
+        match self.globals.insert(name.clone(), self.private) {
+            None => Ok(()),
+            Some(private) if private == self.private => {
+                Err(Refusal { site: "global-duplicate", message: "duplicate global name", taken: true })
+            }
+            Some(_) => {
+                let message = "global versus private variable declaration conflict";
+                Err(Refusal { site: "global-private", message, taken: true })
+            }
+        }
     }
 
     fn identifier(&mut self, text: &str) -> Class {
@@ -358,7 +399,7 @@ impl<'i> Classifier<'i> {
         class
     }
 
-    fn keyword(&mut self, text: &str) -> Result<Class, (&'static str, &'static str)> {
+    fn keyword(&mut self, text: &str) -> Result<Class, Refusal> {
         let top = self.frames.is_empty();
         let in_block = self.frame().is_some_and(Frame::is_block);
         let class = match text {
@@ -370,6 +411,8 @@ impl<'i> Classifier<'i> {
                     _ => (Class::Function, Section::Function),
                 };
                 if top {
+                    self.private =
+                        class == Class::Private || (self.private && self.previous == Some(Class::Private));
                     self.section = section;
                     match class {
                         Class::Probe => self.push(Frame::Header),
@@ -397,8 +440,9 @@ impl<'i> Classifier<'i> {
                 return Ok(self.operator(Class::Limit));
             }
             "return" => {
-                if in_block && self.position != Position::Operand && self.section != Section::Function {
-                    return Err(("return", "found 'return' not in function context"));
+                if self.section != Section::Function && expects_statement(&self.context) {
+                    let message = "found 'return' not in function context";
+                    return Err(Refusal { site: "return", message, taken: true });
                 }
                 let void = self
                     .tokens
@@ -452,141 +496,5 @@ impl<'i> Classifier<'i> {
             Some(class) => class,
             None => Class::UnknownWord,
         }
-    }
-
-    fn punctuation(&mut self, text: &str) -> Class {
-        match text {
-            "(" => self.open(),
-            ")" => self.close(),
-            "[" => self.open_bracket(),
-            "]" => self.close_bracket(),
-            "{" => self.open_brace(),
-            "}" => self.close_brace(),
-            ";" => self.semicolon(),
-            "," => {
-                if let Some(open) = self.frames.last_mut() {
-                    open.commas = open.commas.saturating_add(1);
-                }
-                self.operator(Class::Comma)
-            }
-            ":" => {
-                let declares = matches!(self.frame(), Some(Frame::Signature(_) | Frame::Params));
-                if let Some(open) = self.frames.last_mut() {
-                    open.questions = open.questions.saturating_sub(1);
-                }
-                let old = !declares && !self.gates.has(4, 0);
-                self.operator(if old { Class::OldColon } else { Class::Colon })
-            }
-            "?" | "!" if matches!(self.frame(), Some(Frame::Header | Frame::PointGroup)) => {
-                if text == "?" {
-                    Class::Question
-                } else {
-                    Class::Not
-                }
-            }
-            "?" => {
-                if let Some(open) = self.frames.last_mut() {
-                    open.questions += 1;
-                }
-                self.operator(Class::Question)
-            }
-            "*" if self.wants_component() => self.component(),
-            "*" if self.ended() => self.operator(Class::Times),
-            "*" => {
-                self.position = Position::Value;
-                Class::Any
-            }
-            "+" | "-" => self.plus_minus(text == "+"),
-            "++" | "--" => self.step(),
-            "&" if self.ended() => self.operator(Class::BitAnd),
-            "&" => self.operator(Class::AddressOf),
-            "!" => self.prefix(Class::Not),
-            "~" => self.prefix(Class::Complement),
-            "->" if !self.gates.has(2, 6) && matches!(self.position, Position::Name | Position::Value) => {
-                self.operator(Class::Other)
-            }
-            "->" => self.arrow(),
-            "=" => self.operator(Class::Assign),
-            "+=" => self.operator(Class::AddAssign),
-            "-=" | "*=" | "/=" | "%=" | "<<=" | ">>=" | "&=" | "^=" | "|=" | ".=" | "<<<" => {
-                self.operator(Class::OtherAssign)
-            }
-            "||" => self.operator(Class::Or),
-            "&&" => self.operator(Class::And),
-            "|" => self.operator(Class::BitOr),
-            "^" => self.operator(Class::BitXor),
-            "<" | ">" | "<=" | ">=" | "==" | "!=" => self.operator(Class::Compare),
-            "=~" | "!~" => self.operator(Class::Match),
-            "<<" | ">>" | ">>>" => self.operator(Class::Shift),
-            "." => self.operator(Class::Dot),
-            "/" => self.operator(Class::Divide),
-            "%" if self.frames.is_empty() => Class::Modulo,
-            "%" => self.operator(Class::Modulo),
-            _ => self.operator(Class::Other),
-        }
-    }
-
-    fn prefix(&mut self, class: Class) -> Class {
-        self.operator(class)
-    }
-
-    fn arrow(&mut self) -> Class {
-        // `stepped` stays: the member belongs to the operand that was stepped.
-        self.position = Position::Operand;
-        Class::Arrow
-    }
-
-    fn plus_minus(&mut self, plus: bool) -> Class {
-        let sorts = matches!(
-            self.frame(),
-            Some(Frame::ForeachKeys | Frame::ForeachHeader(Stage::Keys | Stage::Base))
-        );
-        let binary = matches!(
-            self.position,
-            Position::Name | Position::Target | Position::Value | Position::Pretty | Position::Stepped
-        );
-        match (sorts, binary, plus) {
-            (true, _, true) => Class::SortUp,
-            (true, _, false) => Class::SortDown,
-            (false, true, true) => self.operator(Class::Plus),
-            (false, true, false) => self.operator(Class::Minus),
-            (false, false, true) => self.prefix(Class::PrefixPlus),
-            (false, false, false) => self.prefix(Class::PrefixMinus),
-        }
-    }
-
-    fn step(&mut self) -> Class {
-        let postfix = !self.stepped
-            && matches!(
-                self.position,
-                Position::Name | Position::Target | Position::Value | Position::Pretty
-            );
-        if postfix {
-            self.position = Position::Stepped;
-            return Class::PostfixStep;
-        }
-        self.position = Position::Operand;
-        self.stepped = true;
-        Class::PrefixStep
-    }
-
-    fn semicolon(&mut self) -> Class {
-        let ends = self.ended()
-            || matches!(
-                self.previous,
-                Some(Class::Break | Class::Continue | Class::Next | Class::ReturnVoid)
-            );
-        let class = match self.frame() {
-            Some(Frame::ForHeader(count)) => {
-                self.replace(Frame::ForHeader(count.saturating_add(1)));
-                self.position = Position::Operand;
-                return Class::Semicolon;
-            }
-            Some(Frame::Block | Frame::TryBlock) if !ends => Class::Null,
-            _ => Class::Semicolon,
-        };
-        self.statement_ends();
-        self.position = Position::Start;
-        class
     }
 }

@@ -214,6 +214,12 @@ fn statement_starts(context: &Context) -> bool {
     context.frame.is_some_and(Frame::is_block) && context.position != Position::Operand
 }
 
+/// True if a token here would start a statement, or could if the one before has ended.
+pub(crate) fn expects_statement(context: &Context) -> bool {
+    let wanted = expectation(context);
+    statement_starts(context) && wanted.site == "literal" && wanted.look == Look::Peek
+}
+
 /// Kinds of token that upstream tries as an expression statement.
 fn starts_expression(token: &RawToken) -> bool {
     !matches!(token.token.kind, TokenKind::Keyword | TokenKind::Junk)

@@ -21,8 +21,10 @@ mod format;
 mod lexer;
 #[cfg(test)]
 mod limit_tests;
+mod operators;
 mod parse;
 mod preprocess;
+mod statistic;
 #[cfg(test)]
 mod tests;
 mod token;
