@@ -21,7 +21,7 @@ impl Lowerer<'_> {
             ExprKind::Var(var) => self.assign_scalar(op, *var, value, token, wanted),
             ExprKind::Index { base, keys } => {
                 let array = self.array_of(*base, token)?;
-                let (keys, value) = self.keys_and_value(keys, Some(value), token)?;
+                let (keys, value) = self.keys_and_value(array, keys, Some(value), token)?;
                 let Some(Arg::Long(value)) = value else {
                     return Err(Self::error("assign:value", "type mismatch", token));
                 };
@@ -147,7 +147,7 @@ impl Lowerer<'_> {
             }
             ExprKind::Index { base, keys } => {
                 let array = self.array_of(*base, token)?;
-                let (keys, _) = self.keys_and_value(keys, None, token)?;
+                let (keys, _) = self.keys_and_value(array, keys, None, token)?;
                 let keys = self.stable_keys(keys);
                 let at = self.blame(&operand.origin.0);
                 let read = self.long();
@@ -173,6 +173,7 @@ impl Lowerer<'_> {
     /// Keys left to right, then the right side.
     fn keys_and_value(
         &mut self,
+        array: GlobalId,
         keys: &[Key<Bound>],
         value: Option<&Expr<Bound>>,
         token: &Token,
@@ -181,7 +182,12 @@ impl Lowerer<'_> {
         exprs.extend(value);
         let mut args = self.sequence(&exprs)?;
         let value = if value.is_some() { args.pop() } else { None };
-        Ok((args, value))
+        // A key that points into the array itself could be overwritten while the array makes room.
+        let keys = args.into_iter().map(|key| match key {
+            Arg::Text(text) => Arg::Text(self.spill_if_element(text, array)),
+            key => key,
+        });
+        Ok((keys.collect(), value))
     }
 
     /// Assigns a string; the value is what the expression stands for.
@@ -225,7 +231,7 @@ impl Lowerer<'_> {
             ExprKind::Index { base, keys } => {
                 let array = self.array_of(*base, token)?;
                 let at = self.blame(&target.origin.0);
-                let (keys, value) = self.keys_and_value(keys, Some(value), token)?;
+                let (keys, value) = self.keys_and_value(array, keys, Some(value), token)?;
                 let Some(Arg::Text(value)) = value else {
                     return Err(Self::error("assign:value", "type mismatch", token));
                 };
