@@ -15,6 +15,12 @@ use std::fmt::Write;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// How deep aliases may stand for aliases. Each level costs stack, here and in upstream.
+const MAX_DEPTH: usize = 100;
+
+/// From this depth on dumps leave out what an alias was expanded from: the text doubles with each level.
+const MAX_NESTED_TEXT: usize = 10;
+
 /// Which alias: a file and the number of the alias in it.
 pub(super) type AliasId = (FileId, usize);
 
@@ -111,6 +117,7 @@ impl Link {
     /// What `-p2` prints for this link (staptree.cxx: `probe::printsig`, `derived_probe::printsig`).
     pub fn signature(&self) -> &SmolStr {
         self.signature.get_or_init(|| match (&self.alias, &self.parent) {
+            (Some(alias), Some(_)) if self.chain().nth(MAX_NESTED_TEXT).is_some() => alias.header.clone(),
             (Some(alias), Some(parent)) => {
                 let mut text = format!("{} /* ", alias.header);
                 for link in parent.chain() {
@@ -195,6 +202,11 @@ impl Resolver<'_> {
                 super::point_text(point, true)
             );
             let error = Diagnostic::semantic("resolve/alias-recursion", message).mentioning(first);
+            return Err(Failure::Recursion(Box::new(error)));
+        }
+        if usage.chain().nth(MAX_DEPTH).is_some() {
+            let message = "probe aliases are nested too deeply";
+            let error = Diagnostic::semantic("resolve/alias-depth", message).at(&usage.origin);
             return Err(Failure::Recursion(Box::new(error)));
         }
         let Some((script, bodies)) = self.alias_bodies(id) else { return Ok(Vec::new()) };

@@ -77,3 +77,17 @@ fn illegal_names() {
         ]
     );
 }
+
+#[test]
+fn deep_nesting_ends() {
+    let script = |depth: usize| {
+        let aliases: String =
+            (0..depth).map(|level| format!("probe a{level} = a{} {{ }}\n", level + 1)).collect();
+        format!("{aliases} probe a{depth} = begin {{ }} probe a0 {{ println(1) }}")
+    };
+    let (program, diagnostics) = run(&[], &script(40));
+    assert_eq!(messages(&diagnostics), Vec::<String>::new());
+    assert!(program.probes[0].lineage.chain.len() < 1_000_000);
+    let (_, diagnostics) = run(&[], &script(2000));
+    assert!(messages(&diagnostics)[0].contains("nested too deeply"), "{:?}", messages(&diagnostics)[0]);
+}
