@@ -52,7 +52,6 @@ impl Speller<'_> {
                 self.fail(out, fault, at);
                 out.close("}");
             }
-            Op::Fail { fault, at } => self.fail(out, fault, at),
             Op::Actions { count, at } => {
                 out.line(format!("c->actionremaining -= {count};"));
                 out.open("if (unlikely (c->actionremaining <= 0)) {");

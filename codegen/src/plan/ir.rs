@@ -252,13 +252,6 @@ pub enum Op {
         /// Position to blame.
         at: SmolStr,
     },
-    /// Raises an error.
-    Fail {
-        /// The error.
-        fault: Fault,
-        /// Position to blame.
-        at: SmolStr,
-    },
     /// Subtracts statements from what the handler may still run.
     Actions {
         /// How many.

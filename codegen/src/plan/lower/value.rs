@@ -194,11 +194,15 @@ impl Lowerer<'_> {
             ExprKind::Concat(parts) => {
                 let mut parts = parts.iter();
                 if let Some(first) = parts.next() {
-                    self.text_into(first, to)?;
+                    self.scoped(|this| this.text_into(first, to))?;
                 }
                 for part in parts {
-                    let text = self.text(part)?;
-                    self.push(Op::Append(to, text));
+                    // Once appended, what a part was made in is free for the next one.
+                    self.scoped(|this| {
+                        let text = this.text(part)?;
+                        this.push(Op::Append(to, text));
+                        Ok(())
+                    })?;
                 }
                 Ok(())
             }
