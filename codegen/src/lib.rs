@@ -14,4 +14,4 @@ mod tests;
 
 pub use emit::{CUnit, emit};
 pub use plan::frame::frame_sizes;
-pub use plan::{Plan, plan};
+pub use plan::{Plan, check_regexes, plan};

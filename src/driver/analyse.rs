@@ -109,6 +109,9 @@ fn elaborate(
     if !report(terminal, diagnostics) && !session.mode.is_dump() {
         return (Analysed { program, types }, false);
     }
+    if !report(terminal, codegen::check_regexes(&program)) && !session.mode.is_dump() {
+        return (Analysed { program, types }, false);
+    }
     let derive_end = |token: &Token| optimise::end_probe(session, &OsWorld, families, token);
     let diagnostics = optimise::after_types(session, sources, &mut program, &mut types, &derive_end);
     report(terminal, diagnostics);

@@ -310,7 +310,7 @@ pub fn plan(
     let mut diagnostics = planner.diagnostics;
     let tables = planner.tables;
     let needs = needs(program);
-    let regexes = compile_regexes(&tables, needs.tagged_dfa, program, &mut diagnostics);
+    let regexes = compile_regexes(&tables, needs.tagged_dfa, &mut diagnostics);
     let globals: Vec<GlobalPlan> = program
         .globals
         .iter()
@@ -410,44 +410,39 @@ fn needs(program: &Program) -> Needs {
     needs
 }
 
-fn compile_regexes(
-    tables: &Tables,
-    tagged: bool,
-    program: &Program,
-    diagnostics: &mut Diagnostics,
-) -> Vec<crate::regex::Dfa> {
+fn compile_regexes(tables: &Tables, tagged: bool, diagnostics: &mut Diagnostics) -> Vec<crate::regex::Dfa> {
     let mut compiled = Vec::new();
     for pattern in tables.regexes.iter() {
         match crate::regex::compile(pattern, tagged) {
             Ok(dfa) => compiled.push(dfa),
-            Err(error) => {
-                let mut diagnostic = Diagnostic::semantic("plan:regex", error.to_string());
-                if let Some(token) = token_of_pattern(program, pattern) {
-                    diagnostic = diagnostic.at(token);
-                }
-                diagnostics.push(diagnostic);
-            }
+            // It was in no body that [`check_regexes`] saw.
+            Err(error) => diagnostics.push(Diagnostic::semantic("plan:regex", error.to_string())),
         }
     }
     compiled
 }
 
-fn token_of_pattern<'a>(program: &'a Program, wanted: &str) -> Option<&'a frontend::source::Token> {
-    let mut found = None;
+/// Checks the patterns of all `=~` and `!~`: a wrong one is an error of pass 2 (elaborate.cxx: `gen_dfa_table`), which
+/// upstream ends with it.
+pub fn check_regexes(program: &Program) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
     let functions = program.functions.iter().filter_map(|function| match &function.body {
         FunctionBody::Script(body) => Some(&**body),
         FunctionBody::Embedded { .. } => None,
     });
-    for body in program.probes.iter().map(|probe| &probe.body).chain(functions) {
+    let mut seen = std::collections::BTreeSet::new();
+    for body in functions.chain(program.probes.iter().map(|probe| &probe.body)) {
         all_exprs(&body.root, &mut |expr| {
-            if let ExprKind::Match { pattern, .. } = &expr.kind
-                && pattern == wanted
+            if let ExprKind::Match { pattern, place, .. } = &expr.kind
+                && seen.insert(pattern)
+                && !diagnostics.has_errors()
+                && let Err(error) = crate::regex::compile(pattern, false)
             {
-                found.get_or_insert(&expr.origin.0);
+                diagnostics.push(Diagnostic::semantic("plan:regex", error.to_string()).at(&place.0));
             }
         });
     }
-    found
+    diagnostics
 }
 
 fn embeds(program: &Program, session: &Session) -> Vec<EmbedPlan> {

@@ -262,10 +262,11 @@ impl Resolver<'_> {
                 };
                 ExprKind::In { keys, base }
             }
-            ExprKind::Match { negated, subject, pattern } => ExprKind::Match {
+            ExprKind::Match { negated, subject, pattern, place } => ExprKind::Match {
                 negated: *negated,
                 subject: self.boxed(scope, subject)?,
                 pattern: pattern.clone(),
+                place: place.clone(),
             },
             ExprKind::Call { callee, args } => return self.call(scope, callee, args, &expr.origin),
             ExprKind::Print(print) => ExprKind::Print(self.print(scope, print)?),

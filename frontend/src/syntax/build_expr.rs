@@ -156,6 +156,7 @@ impl Builder<'_> {
             negated: self.token(op).text == "!~",
             subject: subject.node,
             pattern: self.text(pattern),
+            place: self.token(pattern).clone().into(),
         };
         self.value(op, subject.depth, kind)
     }

@@ -335,6 +335,8 @@ pub enum ExprKind<P: Phase> {
         subject: Box<Expr<P>>,
         /// The pattern, C escapes still in it.
         pattern: SmolStr,
+        /// The pattern's token.
+        place: Origin,
     },
     /// `f(args)`.
     Call {

@@ -384,7 +384,7 @@ impl<'a, P: Phase> Printer<'a, P> {
                 self.put("] in ");
                 self.indexable(base);
             }
-            ExprKind::Match { negated, subject, pattern } => {
+            ExprKind::Match { negated, subject, pattern, .. } => {
                 self.grouped(subject);
                 self.put(if *negated { " !~ " } else { " =~ " });
                 self.string(pattern);

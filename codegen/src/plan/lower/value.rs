@@ -33,7 +33,7 @@ impl Lowerer<'_> {
                     _ => Err(Self::error("lower:hist-in", "Invalid indexing of histogram", token)),
                 },
             },
-            ExprKind::Match { negated, subject, pattern } => {
+            ExprKind::Match { negated, subject, pattern, .. } => {
                 let subject = self.text(subject)?;
                 let regex = self.tables.regexes.insert(pattern);
                 // The automaton of a tagged expression records what it matched, so it runs where it stands.
