@@ -151,3 +151,30 @@ fn the_library_path_has_several_roots() {
     ]));
     assert!(run.err.contains("and 5 library scripts"), "{}", run.err);
 }
+
+#[test]
+fn regular_expressions_are_checked_in_pass_2() {
+    let machine = Machine::new();
+    let run = machine.run(&["-p2", "-e", "probe begin { if (\"a\" =~ \"[a\") exit() }"]).expect_status(1);
+    assert!(run.err.starts_with("semantic error: regex compilation error (at position "), "{}", run.err);
+    assert!(run.err.ends_with("Pass 2: analysis failed.  [man error::pass2]\n"), "{}", run.err);
+}
+
+#[test]
+fn unknown_names_are_told_with_the_next_ones() {
+    let machine = Machine::new();
+    let run = machine.run(&["-p2", "-e", "probe begin { logg(\"x\") exit() }"]).expect_status(1);
+    assert!(run.err.starts_with("semantic error: unresolved function logg (similar: log"), "{}", run.err);
+    let run = machine.run(&["-p2", "-e", "probe begn { exit() }"]).expect_status(1);
+    assert!(run.err.contains("semantic error: probe point mismatch (similar: begin"), "{}", run.err);
+    let run = machine.run(&["-l", "begn"]).expect_status(1);
+    assert_eq!((run.out.as_str(), run.err.as_str()), ("", ""));
+    let run = machine.run(&["-l", "oneshot"]).expect_status(0);
+    assert_eq!(run.out, "oneshot\n");
+}
+
+#[test]
+fn unused_arguments_are_told() {
+    let run = Machine::new().run(&["-p2", "-e", "probe begin { log(@2) exit() }", "a", "b"]).expect_status(0);
+    assert_eq!(run.err, "WARNING: unused command line option $1/@1\n");
+}

@@ -44,12 +44,14 @@ impl Cache {
         fs::metadata(&path).ok().filter(|meta| meta.is_file() && meta.len() > 0).map(|_| path)
     }
 
-    /// Stores a module and returns its path there. The file keeps the module's name: staprun goes by it.
+    /// Stores a module and returns its path there. The file keeps the module's name: staprun goes by it. Beside it
+    /// stands `why`, the inputs of the key, for whoever wonders why something was built again.
     ///
     /// # Errors
     /// Whatever reading or writing gives.
-    pub fn put_module(&self, key: &str, name: &str, module: &Path) -> io::Result<PathBuf> {
+    pub fn put_module(&self, key: &str, name: &str, module: &Path, why: &str) -> io::Result<PathBuf> {
         let path = self.module_path(key, name);
+        self.put(&path.with_extension("log"), why.as_bytes())?;
         self.put(&path, &fs::read(module)?)?;
         self.trim(&path);
         Ok(path)
@@ -159,7 +161,7 @@ mod tests {
         assert_eq!(cache.stapconf("k").as_deref(), Some("text"));
         let module = directory.path().join("m.ko");
         fs::write(&module, "ELF").unwrap();
-        let stored = cache.put_module("k", "m", &module).unwrap();
+        let stored = cache.put_module("k", "m", &module, "because").unwrap();
         assert_eq!(cache.module("k", "m"), Some(stored.clone()));
         assert!(stored.ends_with("k/m.ko"));
         assert_eq!(cache.module("other", "m"), None);

@@ -156,10 +156,13 @@ impl<'a> Workshop<'a> {
         let plan = build
             .plan(self.kernel, &self.runtime.text, &conf, &remedies)
             .map_err(|error| fail(terminal, error.to_string()))?;
-        let key = cache::module_key(&self.stapconf_key(), &build, &remedies).digest;
+        let conf_key = self.stapconf_key();
+        let key = cache::module_key(&conf_key, &build, &remedies);
         let keeps_build = low.keep || low.debug || low.module_name.is_some();
         let cache = self.cache.as_ref().filter(|_| !keeps_build);
-        if let Some(path) = cache.filter(|_| !low.poison_cache).and_then(|c| c.module(&key, &build.name)) {
+        if let Some(path) =
+            cache.filter(|_| !low.poison_cache).and_then(|c| c.module(&key.digest, &build.name))
+        {
             return Ok(Module { path, cached: true, stored: true });
         }
         make_links(&plan.links).map_err(|error| fail(terminal, error.to_string()))?;
@@ -179,7 +182,9 @@ impl<'a> Workshop<'a> {
             let message = format!("kbuild made no \"{}\"", plan.module.display());
             return Err(fail(terminal, message));
         }
-        let stored = cache.and_then(|cache| cache.put_module(&key, &build.name, &plan.module).ok());
+        let why = format!("{}{}", conf_key.log, key.log);
+        let stored =
+            cache.and_then(|cache| cache.put_module(&key.digest, &build.name, &plan.module, &why).ok());
         Ok(Module { path: stored.clone().unwrap_or(plan.module), cached: false, stored: stored.is_some() })
     }
 
