@@ -11,10 +11,12 @@ pub use paths::Paths;
 use crate::args::low::{Color, DiagnosticsForm};
 use crate::args::{self, ArgError, LowArgs};
 use crate::render::{Filter, Form, Palette};
+use crate::world::OsWorld;
 use crate::world::environment::Environment;
-use frontend::session::{Kernel, Mode, Privilege, Session, Version};
+use frontend::session::{Kernel, Mode, Names, Privilege, Session, Version};
 use frontend::world::World;
-use runtime_shim::kernel::{KernelTree, normalize_machine};
+use runtime_shim::kernel::{KernelTree, normalize_machine, read_functions};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -192,8 +194,16 @@ impl Settings {
                 release: tree.release.clone(),
                 arch: tree.arch.clone(),
                 config: tree.config.clone(),
-                exports: tree.exports.clone(),
-                functions: tree.functions.clone(),
+                exports: {
+                    let exports = tree.exports.clone();
+                    Names::lazily(move || (*exports).clone())
+                },
+                functions: {
+                    let table = tree.function_table.clone();
+                    Names::lazily(move || {
+                        table.map_or_else(BTreeSet::new, |table| read_functions(&OsWorld, &table))
+                    })
+                },
             },
         })
     }

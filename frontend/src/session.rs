@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
 
 /// A version of the translator: `5.6`, `4.8`, as `--compatible` and `systemtap_v` know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +69,45 @@ impl FromStr for Privilege {
     }
 }
 
+/// A set of names that is made when someone first asks for one: most runs never look at the kernel's symbols.
+#[derive(Clone)]
+pub struct Names(Arc<LazyLock<BTreeSet<String>, MakeNames>>);
+
+type MakeNames = Box<dyn FnOnce() -> BTreeSet<String> + Send + Sync>;
+
+impl Names {
+    /// The names that `make` gives.
+    pub fn lazily(make: impl FnOnce() -> BTreeSet<String> + Send + Sync + 'static) -> Self {
+        Names(Arc::new(LazyLock::new(Box::new(make))))
+    }
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names::lazily(BTreeSet::new)
+    }
+}
+
+impl FromIterator<String> for Names {
+    fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
+        let names: BTreeSet<String> = names.into_iter().collect();
+        Names::lazily(|| names)
+    }
+}
+
+impl Deref for Names {
+    type Target = BTreeSet<String>;
+    fn deref(&self) -> &BTreeSet<String> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
+}
+
 /// What pass 0 learned of the target kernel.
 #[derive(Debug, Clone, Default)]
 pub struct Kernel {
@@ -77,9 +118,9 @@ pub struct Kernel {
     /// `CONFIG_*` of the build tree, values as in `.config`.
     pub config: BTreeMap<String, String>,
     /// Symbols exported by vmlinux (Module.symvers).
-    pub exports: BTreeSet<String>,
+    pub exports: Names,
     /// Names of text symbols (System.map `t`/`T`), empty if there was no such file.
-    pub functions: BTreeSet<String>,
+    pub functions: Names,
 }
 
 impl Kernel {

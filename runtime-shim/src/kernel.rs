@@ -1,7 +1,9 @@
 //! The kernel that is built for: its release, configuration, exports, compiler and function names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use crate::files::Files;
 use crate::text::has_word;
@@ -53,11 +55,11 @@ pub struct KernelTree {
     /// `.config` as pairs, values with their quotes.
     pub config: BTreeMap<String, String>,
     /// Symbols that `vmlinux` exports without a namespace.
-    pub exports: BTreeSet<String>,
+    pub exports: LazyNames,
     /// The compiler named in the tree.
     pub compiler: Compiler,
-    /// Text symbols of `System.map`; empty if no real one is installed.
-    pub functions: BTreeSet<String>,
+    /// `System.map`, for [`read_functions`]; `None` if no real one is installed.
+    pub function_table: Option<PathBuf>,
     /// Declarations of kernel headers which repairs ask about: header path below `include/`, text.
     headers: BTreeMap<&'static str, String>,
 }
@@ -179,10 +181,10 @@ impl KernelTree {
             })
             .collect();
         Ok(Self {
-            functions: functions(files, at, &release),
+            function_table: function_table(files, at, &release),
             build: at.build.clone(),
             arch: normalize_machine(&at.machine).to_owned(),
-            exports: parse_exports(&symvers),
+            exports: LazyNames::new(symvers, parse_exports),
             release,
             source,
             version_code,
@@ -293,9 +295,9 @@ fn source_tree(files: &dyn Files, build: &Path) -> Option<PathBuf> {
         .find(|dir| has_kernel_headers(dir))
 }
 
-/// Names of kernel functions. The last place is where Debian's debug packages put the real file; the one in
+/// Where the names of kernel functions are. The last place is where Debian's debug packages put the real file; the one in
 /// `/boot` is a stub there, which yields no text symbol and so is passed over.
-fn functions(files: &dyn Files, at: &KernelLocation, release: &str) -> BTreeSet<String> {
+fn function_table(files: &dyn Files, at: &KernelLocation, release: &str) -> Option<PathBuf> {
     let under = |path: String| {
         if at.sysroot.as_os_str().is_empty() {
             PathBuf::from(path)
@@ -308,21 +310,50 @@ fn functions(files: &dyn Files, at: &KernelLocation, release: &str) -> BTreeSet<
         under(format!("/boot/System.map-{release}")),
         under(format!("/usr/lib/debug/boot/System.map-{release}")),
     ];
-    for place in places {
-        let Some(text) = files.text(&place) else { continue };
-        let names: BTreeSet<String> = text
-            .lines()
-            .filter_map(|line| {
-                let mut fields = line.split_whitespace();
-                let (_address, kind, name) = (fields.next()?, fields.next()?, fields.next()?);
-                matches!(kind, "t" | "T").then(|| name.to_owned())
-            })
-            .collect();
-        if !names.is_empty() {
-            return names;
-        }
+    // A table of megabytes is not read before someone asks for a name; a small file may be a stub.
+    places.into_iter().find(|place| match files.stat(place) {
+        Some(stat) if stat.size > 1 << 16 => true,
+        Some(_) => !read_functions(files, place).is_empty(),
+        None => false,
+    })
+}
+
+/// Names of kernel functions: the text symbols of a `System.map`.
+pub fn read_functions(files: &dyn Files, table: &Path) -> BTreeSet<String> {
+    let text = files.text(table).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| {
+            let mut fields = line.split_whitespace();
+            let (_address, kind, name) = (fields.next()?, fields.next()?, fields.next()?);
+            matches!(kind, "t" | "T").then(|| name.to_owned())
+        })
+        .collect()
+}
+
+/// Names that are taken from a text when someone first asks for one.
+#[derive(Debug, Clone)]
+pub struct LazyNames {
+    inner: Arc<LazyInner>,
+}
+
+#[derive(Debug)]
+struct LazyInner {
+    text: String,
+    parse: fn(&str) -> BTreeSet<String>,
+    names: OnceLock<BTreeSet<String>>,
+}
+
+impl LazyNames {
+    fn new(text: String, parse: fn(&str) -> BTreeSet<String>) -> Self {
+        LazyNames { inner: Arc::new(LazyInner { text, parse, names: OnceLock::new() }) }
     }
-    BTreeSet::new()
+}
+
+impl Deref for LazyNames {
+    type Target = BTreeSet<String>;
+    fn deref(&self) -> &BTreeSet<String> {
+        self.inner.names.get_or_init(|| (self.inner.parse)(&self.inner.text))
+    }
 }
 
 #[cfg(test)]
@@ -424,7 +455,8 @@ pub(crate) mod tests {
                 "ffffffff81000000 T vfs_read\nffffffff81000001 D data\n",
             );
         let kernel = KernelTree::read(&files, &location()).unwrap();
-        assert_eq!(kernel.functions.iter().collect::<Vec<_>>(), ["vfs_read"]);
+        let table = kernel.function_table.unwrap();
+        assert_eq!(read_functions(&files, &table).into_iter().collect::<Vec<_>>(), ["vfs_read"]);
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Ground {
             Stop::Failed
         })?;
         let runtime = Runtime::read(&settings.paths.runtime, &settings.paths.staprun);
-        if kernel.functions.is_empty() {
+        if kernel.function_table.is_none() {
             terminal.warn("Kernel function symbol table missing [man warning::symbols]");
         }
         Ok(Ground { kernel, runtime })

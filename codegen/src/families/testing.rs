@@ -19,8 +19,9 @@ pub fn session() -> Session {
     ] {
         session.kernel.config.insert(option.into(), "y".into());
     }
-    session.kernel.exports.insert("perf_event_create_kernel_counter".into());
-    session.kernel.functions.extend(["vfs_read", "vfs_write", "__x64_sys_close"].map(String::from));
+    session.kernel.exports = ["perf_event_create_kernel_counter".to_owned()].into_iter().collect();
+    session.kernel.functions =
+        ["vfs_read", "vfs_write", "__x64_sys_close"].map(String::from).into_iter().collect();
     session
 }
 
