@@ -97,6 +97,16 @@ fn macros_that_never_end_are_refused() {
 }
 
 #[test]
+fn a_mistake_that_macros_multiply_is_given_up() {
+    let mut text = String::from("@define m0 %( global 1 %)");
+    for index in 0..16 {
+        text.push_str(&format!("@define m{} %( @m{index} @m{index} %)", index + 1));
+    }
+    text.push_str("@m16");
+    with_stack(move || assert_eq!(errors(&text).len(), 10_000));
+}
+
+#[test]
 fn arguments_do_not_grow_the_work() {
     let mut session = Session::for_tests();
     session.arguments = vec!["1".into()];

@@ -9,7 +9,7 @@ use super::errors::{unexpected, unexpected_end};
 use super::fault::Fault;
 use super::grammar::ScriptParser;
 use super::lexer::Lexer;
-use super::preprocess::{LibraryMacros, Stream, preprocess};
+use super::preprocess::{LibraryMacros, MAX_ERRORS, Stream, preprocess};
 use super::token::RawToken;
 use super::words::operator_word;
 use crate::diag::{Diagnostic, Diagnostics};
@@ -66,6 +66,9 @@ pub fn parse(session: &Session, file: FileId, source: &SourceFile, macros: &Libr
         };
         faults.extend(builder.pending.take().map(|pending| *pending));
         let Some(fault) = fault else { break };
+        if faults.len() >= MAX_ERRORS {
+            break;
+        }
         let resume = recover(&fault, &stream, &mut classifier, &mut faults);
         classifier.restart(resume);
     }

@@ -20,6 +20,9 @@ const MAX_ACTIVE_MACROS: usize = 1000;
 /// Tokens that the macros of one file may expand to. Macros that double each other's output grow beyond any memory.
 const MAX_EXPANDED_TOKENS: usize = 2_000_000;
 
+/// Errors after which a file is given up: macros can multiply one mistake without end.
+pub(crate) const MAX_ERRORS: usize = 10_000;
+
 /// A macro.
 #[derive(Debug, Clone)]
 pub(crate) struct Macro {
@@ -168,6 +171,9 @@ pub(crate) fn preprocess(
             Ok(Some(token)) => stream.push(token),
             Ok(None) => break,
             Err(error) => stream.errors.push((stream.tokens.len(), *error)),
+        }
+        if stream.errors.len() >= MAX_ERRORS {
+            break;
         }
     }
     stream.warnings = preprocessor.warnings;
