@@ -302,6 +302,13 @@ mod tests {
     }
 
     #[test]
+    fn prologue_searching_knows_three_words() {
+        assert!(read(&["--prologue-searching=never"]).is_ok());
+        let problem = "Invalid argument 'blah' for --prologue-searching.";
+        assert_eq!(read(&["--prologue-searching=blah"]).unwrap_err(), problem);
+    }
+
+    #[test]
     fn pass_numbers() {
         assert_eq!(read(&["-p5"]).unwrap().last_pass, Some(5));
         for bad in ["-p0", "-p6", "-px", "-p1x"] {

@@ -24,6 +24,12 @@ pub const FLAGS: &[Flag] = &[
         long: Some("prologue-searching"),
         takes: Takes::Optional("WHEN"),
         doc: "Skip the prologues of functions: auto, always or never.",
+        update: |_, value| match value.map(|word| word.to_string_lossy()).as_deref() {
+            None | Some("auto" | "always" | "never") => Ok(()),
+            Some(other) => {
+                Err(ArgError::Invalid(format!("Invalid argument '{other}' for --prologue-searching.")))
+            }
+        },
         ..IGNORED
     },
     Flag { long: Some("save-uprobes"), doc: "Keep the uprobes module.", ..IGNORED },
