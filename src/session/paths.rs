@@ -136,7 +136,7 @@ mod tests {
         Environment {
             variables: variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             release: "6.1.0-x".into(),
-            directory: "/work".into(),
+            directory: "/here".into(),
             ..Environment::default()
         }
     }
@@ -182,7 +182,7 @@ mod tests {
     fn a_relative_runtime_is_made_absolute() {
         let low = LowArgs { runtime: Some("rt".into()), ..LowArgs::default() };
         let paths = Paths::find(&low, &env(&[]), &MemoryWorld::new());
-        assert_eq!(paths.runtime, Path::new("/work/rt"));
+        assert_eq!(paths.runtime, Path::new("/here/rt"));
     }
 
     #[test]
