@@ -13,10 +13,10 @@
 use super::{EmitFamily, Group, GroupContext, GroupProbe, Mechanism, OnTheFly, Sections};
 use crate::emit::entry::Entry;
 use crate::emit::writer::{CWriter, literal};
-use crate::families::point::{self, rewritten};
+use crate::families::point::{self, pattern, rewritten};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
+use frontend::resolve::derive::{DeriveContext, Derived, Family, Pattern};
 use frontend::resolve::suggest;
 use frontend::syntax::ast::ProbePoint;
 use frontend::tree::Literal;
@@ -56,28 +56,21 @@ impl Attachment for Kprobe {
     }
 }
 
-macro_rules! pattern {
-    ($(($name:literal, $param:ident)),+) => {
-        Pattern { components: &[$(($name, Param::$param)),+], access: Access::Privileged }
-    };
-}
-
 const PATTERNS: &[Pattern] = &[
-    pattern!(("kprobe", None), ("function", String)),
-    pattern!(("kprobe", None), ("function", String), ("call", None)),
-    pattern!(("kprobe", None), ("function", String), ("return", None)),
-    pattern!(("kprobe", None), ("function", String), ("return", None), ("maxactive", Number)),
-    pattern!(("kprobe", None), ("module", String), ("function", String)),
-    pattern!(("kprobe", None), ("module", String), ("function", String), ("call", None)),
-    pattern!(("kprobe", None), ("module", String), ("function", String), ("return", None)),
-    pattern!(
-        ("kprobe", None),
+    pattern!(Privileged: ("kprobe", None), ("function", String)),
+    pattern!(Privileged: ("kprobe", None), ("function", String), ("call", None)),
+    pattern!(Privileged: ("kprobe", None), ("function", String), ("return", None)),
+    pattern!(Privileged: ("kprobe", None), ("function", String), ("return", None), ("maxactive", Number)),
+    pattern!(Privileged: ("kprobe", None), ("module", String), ("function", String)),
+    pattern!(Privileged: ("kprobe", None), ("module", String), ("function", String), ("call", None)),
+    pattern!(Privileged: ("kprobe", None), ("module", String), ("function", String), ("return", None)),
+    pattern!(Privileged: ("kprobe", None),
         ("module", String),
         ("function", String),
         ("return", None),
         ("maxactive", Number)
     ),
-    pattern!(("kprobe", None), ("statement", Number), ("absolute", None)),
+    pattern!(Privileged: ("kprobe", None), ("statement", Number), ("absolute", None)),
 ];
 
 /// The family.

@@ -12,12 +12,10 @@
 use super::{EmitFamily, Group, GroupContext, GroupProbe, Mechanism, Sections};
 use crate::emit::entry::Entry;
 use crate::emit::writer::CWriter;
-use crate::families::point::{self, variable};
+use crate::families::point::{self, pattern, variable};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{
-    Access, DeriveContext, Derived, EntryLocal, Family, Param, Pattern, TargetUse, Targets,
-};
+use frontend::resolve::derive::{DeriveContext, Derived, EntryLocal, Family, Pattern, TargetUse, Targets};
 use frontend::syntax::ast::{Parsed, ProbePoint};
 use frontend::tree::{Expr, ExprKind, Target, TargetBase};
 use smol_str::SmolStr;
@@ -41,17 +39,11 @@ impl Attachment for Netfilter {
     }
 }
 
-macro_rules! pattern {
-    ($(($name:literal, $param:ident)),+) => {
-        Pattern { components: &[("netfilter", Param::None), $(($name, Param::$param)),+], access: Access::Privileged }
-    };
-}
-
 const PATTERNS: &[Pattern] = &[
-    pattern!(("hook", String), ("pf", String)),
-    pattern!(("hook", String), ("pf", String), ("priority", String)),
-    pattern!(("pf", String), ("hook", String)),
-    pattern!(("pf", String), ("hook", String), ("priority", String)),
+    pattern!(Privileged: ("netfilter", None), ("hook", String), ("pf", String)),
+    pattern!(Privileged: ("netfilter", None), ("hook", String), ("pf", String), ("priority", String)),
+    pattern!(Privileged: ("netfilter", None), ("pf", String), ("hook", String)),
+    pattern!(Privileged: ("netfilter", None), ("pf", String), ("hook", String), ("priority", String)),
 ];
 
 /// What a protocol family knows by name.

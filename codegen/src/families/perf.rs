@@ -14,10 +14,10 @@
 use super::{EmitFamily, Group, GroupContext, Mechanism, Sections};
 use crate::emit::entry::Entry;
 use crate::emit::writer::{CWriter, literal};
-use crate::families::point::{self, rewritten};
+use crate::families::point::{self, pattern, rewritten};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{Access, DeriveContext, Derived, Effect, Family, Param, Pattern};
+use frontend::resolve::derive::{DeriveContext, Derived, Effect, Family, Pattern};
 use frontend::resolve::executable::{find_executable, without_sysroot};
 use frontend::syntax::ast::ProbePoint;
 use frontend::tree::{Literal, Origin, Stmt, StmtKind};
@@ -55,28 +55,14 @@ impl Attachment for Perf {
     }
 }
 
-macro_rules! pattern {
-    ($(($name:literal, $param:ident)),*) => {
-        Pattern {
-            components: &[
-                ("perf", Param::None),
-                ("type", Param::Number),
-                ("config", Param::Number),
-                $(($name, Param::$param)),*
-            ],
-            access: Access::Privileged,
-        }
-    };
-}
-
 const PATTERNS: &[Pattern] = &[
-    pattern!(),
-    pattern!(("sample", Number)),
-    pattern!(("hz", Number)),
-    pattern!(("process", String)),
-    pattern!(("process", None)),
-    pattern!(("counter", String)),
-    pattern!(("process", String), ("counter", String)),
+    pattern!(Privileged: ("perf", None), ("type", Number), ("config", Number)),
+    pattern!(Privileged: ("perf", None), ("type", Number), ("config", Number), ("sample", Number)),
+    pattern!(Privileged: ("perf", None), ("type", Number), ("config", Number), ("hz", Number)),
+    pattern!(Privileged: ("perf", None), ("type", Number), ("config", Number), ("process", String)),
+    pattern!(Privileged: ("perf", None), ("type", Number), ("config", Number), ("process", None)),
+    pattern!(Privileged: ("perf", None), ("type", Number), ("config", Number), ("counter", String)),
+    pattern!(Privileged: ("perf", None), ("type", Number), ("config", Number), ("process", String), ("counter", String)),
 ];
 
 /// Upstream's period where the script gives none.

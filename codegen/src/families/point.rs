@@ -8,6 +8,17 @@ use frontend::syntax::ast::{
 use frontend::tree::{Expr, ExprKind, Literal, Origin, Target, TargetBase, TargetStep};
 use smol_str::SmolStr;
 
+/// A pattern of probe points: `pattern!(Privileged: ("kprobe", None), ("function", String))`.
+macro_rules! pattern {
+    ($access:ident: $(($name:literal, $param:ident)),+) => {
+        frontend::resolve::derive::Pattern {
+            components: &[$(($name, frontend::resolve::derive::Param::$param)),+],
+            access: frontend::resolve::derive::Access::$access,
+        }
+    };
+}
+pub(super) use pattern;
+
 /// The component of that name.
 pub fn component<'a>(point: &'a ProbePoint, functor: &str) -> Option<&'a Component> {
     point.components.iter().find(|component| component.functor == functor)

@@ -11,12 +11,10 @@
 use super::{EmitFamily, Group, GroupContext, GroupProbe, Mechanism, Sections};
 use crate::emit::entry::Entry;
 use crate::emit::writer::{CWriter, literal};
-use crate::families::point::{self, call, embedded_function};
+use crate::families::point::{self, call, embedded_function, pattern};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{
-    Access, DeriveContext, Derived, Effect, Family, Param, Pattern, TargetUse, Targets,
-};
+use frontend::resolve::derive::{DeriveContext, Derived, Effect, Family, Pattern, TargetUse, Targets};
 use frontend::syntax::ast::{DeclaredType, Parsed, ProbePoint};
 use frontend::tree::{AssignOp, Expr, Target, TargetBase};
 use smol_str::SmolStr;
@@ -43,25 +41,19 @@ impl Attachment for Procfs {
     }
 }
 
-macro_rules! pattern {
-    ($(($name:literal, $param:ident)),+) => {
-        Pattern { components: &[$(($name, Param::$param)),+], access: Access::Privileged }
-    };
-}
-
 const PATTERNS: &[Pattern] = &[
-    pattern!(("procfs", None), ("read", None)),
-    pattern!(("procfs", None), ("read", None), ("maxsize", Number)),
-    pattern!(("procfs", None), ("umask", Number), ("read", None)),
-    pattern!(("procfs", None), ("umask", Number), ("read", None), ("maxsize", Number)),
-    pattern!(("procfs", None), ("write", None)),
-    pattern!(("procfs", None), ("umask", Number), ("write", None)),
-    pattern!(("procfs", String), ("read", None)),
-    pattern!(("procfs", String), ("read", None), ("maxsize", Number)),
-    pattern!(("procfs", String), ("umask", Number), ("read", None)),
-    pattern!(("procfs", String), ("umask", Number), ("read", None), ("maxsize", Number)),
-    pattern!(("procfs", String), ("write", None)),
-    pattern!(("procfs", String), ("umask", Number), ("write", None)),
+    pattern!(Privileged: ("procfs", None), ("read", None)),
+    pattern!(Privileged: ("procfs", None), ("read", None), ("maxsize", Number)),
+    pattern!(Privileged: ("procfs", None), ("umask", Number), ("read", None)),
+    pattern!(Privileged: ("procfs", None), ("umask", Number), ("read", None), ("maxsize", Number)),
+    pattern!(Privileged: ("procfs", None), ("write", None)),
+    pattern!(Privileged: ("procfs", None), ("umask", Number), ("write", None)),
+    pattern!(Privileged: ("procfs", String), ("read", None)),
+    pattern!(Privileged: ("procfs", String), ("read", None), ("maxsize", Number)),
+    pattern!(Privileged: ("procfs", String), ("umask", Number), ("read", None)),
+    pattern!(Privileged: ("procfs", String), ("umask", Number), ("read", None), ("maxsize", Number)),
+    pattern!(Privileged: ("procfs", String), ("write", None)),
+    pattern!(Privileged: ("procfs", String), ("umask", Number), ("write", None)),
 ];
 
 /// The family.
