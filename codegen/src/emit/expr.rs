@@ -299,42 +299,16 @@ fn stat_field(data: u32, op: StatOp) -> String {
 fn is_boolean(val: &Val) -> bool {
     match val {
         Val::Compare(..) => true,
-        Val::Binary(op, ..) => matches!(
-            op,
-            BinaryOp::Less
-                | BinaryOp::LessEqual
-                | BinaryOp::Greater
-                | BinaryOp::GreaterEqual
-                | BinaryOp::Equal
-                | BinaryOp::NotEqual
-                | BinaryOp::LogicalAnd
-                | BinaryOp::LogicalOr
-        ),
+        Val::Binary(op, ..) => op.is_boolean(),
         Val::Unary(op, _) => *op == UnaryOp::Not,
         _ => false,
     }
 }
 
-/// The C operator.
+/// The C operator. Both right shifts are `>>`: the type of the operand tells them apart.
 pub fn operator(op: BinaryOp) -> &'static str {
     match op {
-        BinaryOp::Add => "+",
-        BinaryOp::Subtract => "-",
-        BinaryOp::Multiply => "*",
-        BinaryOp::Divide => "/",
-        BinaryOp::Modulo => "%",
-        BinaryOp::BitAnd => "&",
-        BinaryOp::BitOr => "|",
-        BinaryOp::BitXor => "^",
-        BinaryOp::ShiftLeft => "<<",
-        BinaryOp::ShiftRight | BinaryOp::ShiftRightLogical => ">>",
-        BinaryOp::Less => "<",
-        BinaryOp::LessEqual => "<=",
-        BinaryOp::Greater => ">",
-        BinaryOp::GreaterEqual => ">=",
-        BinaryOp::Equal => "==",
-        BinaryOp::NotEqual => "!=",
-        BinaryOp::LogicalAnd => "&&",
-        BinaryOp::LogicalOr => "||",
+        BinaryOp::ShiftRightLogical => ">>",
+        other => other.spelling(),
     }
 }

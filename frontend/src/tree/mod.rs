@@ -6,6 +6,7 @@
 
 pub mod print;
 pub mod walk;
+mod words;
 
 use crate::source::Token;
 use smol_str::SmolStr;

@@ -3,8 +3,8 @@
 //! and its extra `;` and `{}` are statements of their own.
 
 use super::{
-    AssignOp, BinaryOp, Expr, ExprKind, For, Foreach, Hist, HistKind, Indexable, Key, Literal, Phase, Print,
-    PrintLayout, SortColumn, SortDirection, StatOp, Stmt, StmtKind, Target, TargetBase, TargetStep, UnaryOp,
+    AssignOp, Expr, ExprKind, For, Foreach, Hist, HistKind, Indexable, Key, Literal, Phase, Print,
+    PrintLayout, SortColumn, SortDirection, StatOp, Stmt, StmtKind, Target, TargetBase, TargetStep,
 };
 use smol_str::SmolStr;
 use std::fmt::Write;
@@ -344,7 +344,7 @@ impl<'a, P: Phase> Printer<'a, P> {
                 self.put("]");
             }
             ExprKind::Unary { op, operand } => {
-                self.put(unary_operator(*op));
+                self.put(op.spelling());
                 self.grouped(operand);
             }
             ExprKind::Step { up, prefix, operand } => {
@@ -357,7 +357,7 @@ impl<'a, P: Phase> Printer<'a, P> {
                     self.put(operator);
                 }
             }
-            ExprKind::Binary { op, left, right } => self.infix(left, binary_operator(*op), right),
+            ExprKind::Binary { op, left, right } => self.infix(left, op.spelling(), right),
             ExprKind::Concat(parts) => self.concat(parts),
             ExprKind::Ternary { condition, then, otherwise } => {
                 self.grouped(condition);
@@ -371,7 +371,7 @@ impl<'a, P: Phase> Printer<'a, P> {
                     AssignOp::Set => "=".to_owned(),
                     AssignOp::Aggregate => "<<<".to_owned(),
                     AssignOp::Concat => ".=".to_owned(),
-                    AssignOp::Compound(op) => format!("{}=", binary_operator(*op)),
+                    AssignOp::Compound(op) => format!("{}=", op.spelling()),
                 };
                 self.infix(target, &operator, value);
             }
@@ -398,7 +398,7 @@ impl<'a, P: Phase> Printer<'a, P> {
             }
             ExprKind::Print(print) => self.print(print),
             ExprKind::Stat { op, stat, shift } => {
-                self.put(stat_word(*op));
+                self.put(op.word());
                 self.put("(");
                 self.expr(stat);
                 if *shift != 0 {
@@ -485,7 +485,7 @@ impl<'a, P: Phase> Printer<'a, P> {
             // Upstream forgets `@variance`.
             if let Some(stat) = stat.filter(|stat| self.faithful() || *stat != StatOp::Variance) {
                 self.put(" ");
-                self.put(stat_word(stat));
+                self.put(stat.word());
             }
             self.put(sign(direction));
         }
@@ -594,51 +594,5 @@ impl<'a, P: Phase> Printer<'a, P> {
                 }
             }
         }
-    }
-}
-
-fn unary_operator(op: UnaryOp) -> &'static str {
-    match op {
-        UnaryOp::Plus => "+",
-        UnaryOp::Negate => "-",
-        UnaryOp::Not => "!",
-        UnaryOp::Complement => "~",
-    }
-}
-
-/// How an infix operator is spelled.
-pub fn binary_operator(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Add => "+",
-        BinaryOp::Subtract => "-",
-        BinaryOp::Multiply => "*",
-        BinaryOp::Divide => "/",
-        BinaryOp::Modulo => "%",
-        BinaryOp::BitAnd => "&",
-        BinaryOp::BitOr => "|",
-        BinaryOp::BitXor => "^",
-        BinaryOp::ShiftLeft => "<<",
-        BinaryOp::ShiftRight => ">>",
-        BinaryOp::ShiftRightLogical => ">>>",
-        BinaryOp::Less => "<",
-        BinaryOp::LessEqual => "<=",
-        BinaryOp::Greater => ">",
-        BinaryOp::GreaterEqual => ">=",
-        BinaryOp::Equal => "==",
-        BinaryOp::NotEqual => "!=",
-        BinaryOp::LogicalAnd => "&&",
-        BinaryOp::LogicalOr => "||",
-    }
-}
-
-/// The word of an extractor.
-pub fn stat_word(op: StatOp) -> &'static str {
-    match op {
-        StatOp::Count => "@count",
-        StatOp::Sum => "@sum",
-        StatOp::Min => "@min",
-        StatOp::Max => "@max",
-        StatOp::Average => "@avg",
-        StatOp::Variance => "@variance",
     }
 }

@@ -297,17 +297,7 @@ impl Lowerer<'_> {
 pub(super) fn truth(val: Val) -> Val {
     let boolean = match &val {
         Val::Compare(..) | Val::Match { .. } | Val::Exists(..) => true,
-        Val::Binary(op, ..) => matches!(
-            op,
-            BinaryOp::Less
-                | BinaryOp::LessEqual
-                | BinaryOp::Greater
-                | BinaryOp::GreaterEqual
-                | BinaryOp::Equal
-                | BinaryOp::NotEqual
-                | BinaryOp::LogicalAnd
-                | BinaryOp::LogicalOr
-        ),
+        Val::Binary(op, ..) => op.is_boolean(),
         Val::Unary(op, _) => *op == frontend::tree::UnaryOp::Not,
         _ => false,
     };
