@@ -9,6 +9,7 @@
 
 mod bounds_sanitizer;
 mod exit_tracepoint;
+mod looked_up;
 mod lookup_one_len;
 mod msr_names;
 mod namespace_type;

@@ -1,6 +1,7 @@
 //! Linux 6.19 made `lock_task_sighand` a function of its own; `__lock_task_sighand` is gone. Neither is exported.
 
-use super::{Correction, Pieces, Repair, Situation};
+use super::looked_up::LookedUp;
+use super::{Pieces, Repair, Situation};
 
 pub(super) const REPAIR: Repair = Repair {
     name: "sighand-lock",
@@ -20,28 +21,16 @@ fn applies(at: &Situation<'_>) -> bool {
 }
 
 fn pieces(at: &Situation<'_>) -> Pieces {
-    let call = "rstap_lock_task_sighand((task), (flags))";
-    let call = match at.profile.ibt_wrapper {
-        true => format!("ibt_wrapper(struct sighand_struct *, {call})"),
-        false => call.to_owned(),
-    };
     // NULL is what the function itself returns for a task that is gone.
-    let header = format!(
-        "\
-#include <linux/sched/signal.h>
-static typeof(&lock_task_sighand) rstap_lock_task_sighand __attribute__((unused));
-#define lock_task_sighand(task, flags) \\
-	(rstap_lock_task_sighand ? {call} : NULL)
-"
-    );
-    let init = "({ rstap_lock_task_sighand = (void *)kallsyms_lookup_name(\"lock_task_sighand\"); 0; })";
-    Pieces {
-        // "Exported" makes the runtime call lock_task_sighand, which is the macro above.
-        corrections: vec![Correction { name: "__LOCK_TASK_SIGHAND_EXPORTED", value: true }],
-        header,
-        init: Some(init.to_owned()),
-        ..Pieces::default()
+    LookedUp {
+        name: "lock_task_sighand",
+        parameters: &["task", "flags"],
+        result: "struct sighand_struct *",
+        function: "lock_task_sighand",
+        header: HEADER,
+        exported: "__LOCK_TASK_SIGHAND_EXPORTED",
     }
+    .pieces(at)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! now cancels by callback structure. Neither is exported. Runtimes before 5.2 (unless a distribution patched them)
 //! take the type of the old name and look the old name up.
 
-use super::{Correction, Pieces, Repair, Situation};
+use super::looked_up::LookedUp;
+use super::{Pieces, Repair, Situation};
 
 pub(super) const REPAIR: Repair = Repair {
     name: "task-work-cancel",
@@ -20,30 +21,16 @@ fn applies(at: &Situation<'_>) -> bool {
 }
 
 fn pieces(at: &Situation<'_>) -> Pieces {
-    // A kernel with indirect branch tracking faults on calls of looked-up functions without a landing pad; from 5.0
-    // the runtime has a wrapper for that, a macro that is visible where this one is expanded.
-    let call = "rstap_task_work_cancel((task), (func))";
-    let call = match at.profile.ibt_wrapper {
-        true => format!("ibt_wrapper(struct callback_head *, {call})"),
-        false => call.to_owned(),
-    };
     // Without the function nothing can be cancelled early; the runtime still waits for all callbacks at its end.
-    let header = format!(
-        "\
-#include <linux/task_work.h>
-static typeof(&task_work_cancel_func) rstap_task_work_cancel __attribute__((unused));
-#define task_work_cancel(task, func) \\
-	(rstap_task_work_cancel ? {call} : NULL)
-"
-    );
-    let init = "({ rstap_task_work_cancel = (void *)kallsyms_lookup_name(\"task_work_cancel_func\"); 0; })";
-    Pieces {
-        // "Exported" makes the runtime call the name as it stands, which is the macro above.
-        corrections: vec![Correction { name: "TASK_WORK_CANCEL_EXPORTED", value: true }],
-        header,
-        init: Some(init.to_owned()),
-        ..Pieces::default()
+    LookedUp {
+        name: "task_work_cancel",
+        parameters: &["task", "func"],
+        result: "struct callback_head *",
+        function: "task_work_cancel_func",
+        header: "linux/task_work.h",
+        exported: "TASK_WORK_CANCEL_EXPORTED",
     }
+    .pieces(at)
 }
 
 #[cfg(test)]
