@@ -2,100 +2,15 @@
 
 use frontend::diag::Diagnostics;
 use frontend::hir::Program;
-use frontend::resolve::derive::{Family, Param};
-use frontend::resolve::library::{AliasEntry, Library};
+use frontend::resolve::derive::Family;
+use frontend::resolve::library::MemoryLibrary;
 use frontend::session::Session;
-use frontend::source::{FileId, FileKind, SourceFile, SourceMap};
-use frontend::syntax::ast::Script;
+use frontend::source::{FileKind, SourceFile, SourceMap};
 use frontend::syntax::{LibraryMacros, parse, parse_macros};
-use frontend::tree::Literal;
 use frontend::types::TypeTable;
 use frontend::world::MemoryWorld;
 use runtime_shim::profile::{HwBreakpoint, LastStatement, Level, Protocol, RuntimeProfile};
-use smol_str::SmolStr;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// A tapset that has been parsed whole.
-#[derive(Debug, Default)]
-struct MemoryLibrary {
-    scripts: BTreeMap<FileId, Arc<Script>>,
-    functions: BTreeMap<SmolStr, Vec<FileId>>,
-    globals: BTreeMap<SmolStr, Vec<FileId>>,
-    aliases: Vec<AliasEntry>,
-    names: BTreeMap<FileId, SmolStr>,
-}
-
-impl MemoryLibrary {
-    fn add(&mut self, script: Script) {
-        let file = script.file;
-        for function in script.functions.iter().filter(|function| !function.private) {
-            let files = self.functions.entry(function.name.clone()).or_default();
-            if files.last() != Some(&file) {
-                files.push(file);
-            }
-        }
-        for global in script.globals.iter().filter(|global| !global.private) {
-            self.globals.entry(global.name.clone()).or_default().push(file);
-        }
-        for (alias, declared) in script.aliases.iter().enumerate() {
-            for name in &declared.names {
-                let components = name
-                    .components
-                    .iter()
-                    .map(|component| {
-                        let param = match &component.arg {
-                            None => Param::None,
-                            Some(Literal::String(_)) => Param::String,
-                            Some(_) => Param::Number,
-                        };
-                        (component.functor.clone(), param)
-                    })
-                    .collect();
-                self.aliases.push(AliasEntry { components, file, alias });
-            }
-        }
-        self.scripts.insert(file, Arc::new(script));
-    }
-}
-
-impl Library for MemoryLibrary {
-    fn functions(&self, name: &str) -> &[FileId] {
-        self.functions.get(name).map_or(&[], Vec::as_slice)
-    }
-
-    fn globals(&self, name: &str) -> &[FileId] {
-        self.globals.get(name).map_or(&[], Vec::as_slice)
-    }
-
-    fn aliases(&self) -> &[AliasEntry] {
-        &self.aliases
-    }
-
-    fn function_names(&self) -> Vec<SmolStr> {
-        self.functions.keys().cloned().collect()
-    }
-
-    fn global_names(&self) -> Vec<SmolStr> {
-        self.globals.keys().cloned().collect()
-    }
-
-    fn files(&self) -> Vec<FileId> {
-        self.scripts.keys().copied().collect()
-    }
-
-    fn script(&self, file: FileId) -> Arc<Script> {
-        self.scripts[&file].clone()
-    }
-
-    fn name(&self, file: FileId) -> Option<SmolStr> {
-        self.names.get(&file).cloned()
-    }
-
-    fn take_diagnostics(&self) -> Diagnostics {
-        Diagnostics::new()
-    }
-}
 
 /// A program as the back half gets it.
 pub struct Analysed {
@@ -132,8 +47,7 @@ pub fn analyse(
         let source = sources.file(id).clone();
         let parsed = parse(session, id, &source, &macros);
         diagnostics.append(parsed.diagnostics);
-        library.names.insert(id, name.as_str().into());
-        library.add(parsed.script);
+        library.add(name, parsed.script);
     }
     let id = sources.add(SourceFile::new(name, FileKind::User, script.as_bytes()));
     let source = sources.file(id).clone();

@@ -3,19 +3,17 @@
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Attachment, Program, dump};
 use crate::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
-use crate::resolve::library::{AliasEntry, Library};
+use crate::resolve::library::MemoryLibrary;
 use crate::resolve::resolve;
 use crate::session::Session;
-use crate::source::{FileId, FileKind, SourceFile, SourceMap, Token};
-use crate::syntax::ast::{ProbePoint, Script};
+use crate::source::{FileKind, SourceFile, SourceMap, Token};
+use crate::syntax::ast::ProbePoint;
 use crate::syntax::{LibraryMacros, parse};
 use crate::types::TypeTable;
 use crate::world::MemoryWorld;
 use crate::{optimise, types};
 use expect_test::Expect;
-use smol_str::SmolStr;
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Functions that the tests may call: pure, stable, with effects.
@@ -72,51 +70,6 @@ impl Family for TestFamily {
     }
 }
 
-struct TestLibrary {
-    script: Arc<Script>,
-    functions: HashMap<SmolStr, Vec<FileId>>,
-}
-
-impl Library for TestLibrary {
-    fn functions(&self, name: &str) -> &[FileId] {
-        self.functions.get(name).map_or(&[], Vec::as_slice)
-    }
-
-    fn globals(&self, _name: &str) -> &[FileId] {
-        &[]
-    }
-
-    fn aliases(&self) -> &[AliasEntry] {
-        &[]
-    }
-
-    fn function_names(&self) -> Vec<SmolStr> {
-        let mut names: Vec<SmolStr> = self.functions.keys().cloned().collect();
-        names.sort();
-        names
-    }
-
-    fn global_names(&self) -> Vec<SmolStr> {
-        Vec::new()
-    }
-
-    fn files(&self) -> Vec<FileId> {
-        vec![self.script.file]
-    }
-
-    fn script(&self, _file: FileId) -> Arc<Script> {
-        self.script.clone()
-    }
-
-    fn name(&self, file: FileId) -> Option<SmolStr> {
-        (file == self.script.file).then(|| "tapset/test.stp".into())
-    }
-
-    fn take_diagnostics(&self) -> Diagnostics {
-        Diagnostics::new()
-    }
-}
-
 /// Everything up to and including pass 2, and the checks of pass 3.
 pub struct Analysis {
     /// Texts.
@@ -140,12 +93,8 @@ pub fn analyse_with(text: &str, session: &Session) -> Analysis {
     let script = sources.add(SourceFile::new("script.stp", FileKind::User, text.as_bytes()));
     let tapset = sources.add(SourceFile::new("tapset/test.stp", FileKind::Tapset, TAPSET.as_bytes()));
     let macros = LibraryMacros::default();
-    let library = Arc::new(parse(session, tapset, sources.file(tapset), &macros).script);
-    let mut functions: HashMap<SmolStr, Vec<FileId>> = HashMap::new();
-    for function in &library.functions {
-        functions.insert(function.name.clone(), vec![tapset]);
-    }
-    let library = TestLibrary { script: library, functions };
+    let mut library = MemoryLibrary::default();
+    library.add("tapset/test.stp", parse(session, tapset, sources.file(tapset), &macros).script);
     let parsed = parse(session, script, sources.file(script), &macros);
     let mut diagnostics = parsed.diagnostics;
     let mut analysis = Analysis {

@@ -1,8 +1,8 @@
 //! What a file defines, as far as others can see it.
 
 use frontend::resolve::derive::Param;
+use frontend::resolve::library::signature;
 use frontend::syntax::ast::Script;
-use frontend::tree::Literal;
 use smol_str::SmolStr;
 use std::collections::HashSet;
 
@@ -36,17 +36,7 @@ impl Summary {
             .collect();
         let mut aliases = Vec::new();
         for (index, alias) in script.aliases.iter().enumerate() {
-            for name in &alias.names {
-                let components = name.components.iter().map(|component| {
-                    let param = match &component.arg {
-                        None => Param::None,
-                        Some(Literal::String(_)) => Param::String,
-                        Some(Literal::Number(_) | Literal::Address(_)) => Param::Number,
-                    };
-                    (component.functor.clone(), param)
-                });
-                aliases.push((index, components.collect()));
-            }
+            aliases.extend(alias.names.iter().map(|name| (index, signature(name))));
         }
         Summary { broken: false, volatile: false, functions, globals, aliases }
     }

@@ -313,15 +313,7 @@ impl Library for Tapset<'_> {
         match self.member(file) {
             Some(member) => self.tree(member).script.clone(),
             // Not a file of the library: nothing is declared there.
-            None => Arc::new(Script {
-                file,
-                privileged: true,
-                embeds: Vec::new(),
-                globals: Vec::new(),
-                functions: Vec::new(),
-                aliases: Vec::new(),
-                probes: Vec::new(),
-            }),
+            None => Arc::new(Script::new(file, true)),
         }
     }
 

@@ -41,6 +41,21 @@ pub struct Script {
     pub probes: Vec<Probe>,
 }
 
+impl Script {
+    /// A file that declares nothing.
+    pub fn new(file: FileId, privileged: bool) -> Self {
+        Script {
+            file,
+            privileged,
+            embeds: Vec::new(),
+            globals: Vec::new(),
+            functions: Vec::new(),
+            aliases: Vec::new(),
+            probes: Vec::new(),
+        }
+    }
+}
+
 /// `%{ ... %}` at file level.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embed {

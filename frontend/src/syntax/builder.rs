@@ -64,20 +64,7 @@ pub(crate) struct Builder<'i> {
 impl<'i> Builder<'i> {
     /// A builder for a file without declarations.
     pub fn new(file: FileId, privileged: bool, tokens: &'i [RawToken], gates: Gates) -> Self {
-        Builder {
-            tokens,
-            script: Script {
-                file,
-                privileged,
-                embeds: Vec::new(),
-                globals: Vec::new(),
-                functions: Vec::new(),
-                aliases: Vec::new(),
-                probes: Vec::new(),
-            },
-            gates,
-            pending: None,
-        }
+        Builder { tokens, script: Script::new(file, privileged), gates, pending: None }
     }
 
     /// The token of that number.

@@ -3,7 +3,7 @@
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Attachment, FunctionBody, Program};
 use crate::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern, TargetUse, Targets};
-use crate::resolve::library::{AliasEntry, Library};
+use crate::resolve::library::MemoryLibrary;
 use crate::resolve::{point_text, resolve};
 use crate::session::Session;
 use crate::source::{FileId, FileKind, SourceFile};
@@ -13,95 +13,23 @@ use crate::tree::{Expr, ExprKind, Target, TargetBase};
 use crate::world::MemoryWorld;
 use smol_str::SmolStr;
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Tapset files from texts; file numbers start at 100.
-pub struct TextLibrary {
-    scripts: Vec<(SmolStr, Arc<Script>)>,
-    functions: BTreeMap<SmolStr, Vec<FileId>>,
-    globals: BTreeMap<SmolStr, Vec<FileId>>,
-    aliases: Vec<AliasEntry>,
-}
-
+/// Numbers of library files start here.
 const FIRST: u32 = 100;
 
-impl TextLibrary {
-    pub fn new(session: &Session, files: &[(&str, &str)]) -> Self {
-        let mut library = TextLibrary {
-            scripts: Vec::new(),
-            functions: BTreeMap::new(),
-            globals: BTreeMap::new(),
-            aliases: Vec::new(),
-        };
-        for (index, (name, text)) in files.iter().enumerate() {
-            let file = FileId(FIRST + index as u32);
-            let source = SourceFile::new(*name, FileKind::Tapset, text.as_bytes());
-            let parsed = parse(session, file, &source, &LibraryMacros::default());
-            assert!(!parsed.diagnostics.has_errors(), "{:?}", parsed.diagnostics);
-            let script = Arc::new(parsed.script);
-            for function in script.functions.iter().filter(|function| !function.private) {
-                let files = library.functions.entry(function.name.clone()).or_default();
-                if !files.contains(&file) {
-                    files.push(file);
-                }
-            }
-            for global in script.globals.iter().filter(|global| !global.private) {
-                library.globals.entry(global.name.clone()).or_default().push(file);
-            }
-            for (alias, declared) in script.aliases.iter().enumerate() {
-                for name in &declared.names {
-                    let components = name
-                        .components
-                        .iter()
-                        .map(|component| (component.functor.clone(), Param::None))
-                        .collect();
-                    library.aliases.push(AliasEntry { components, file, alias });
-                }
-            }
-            library.scripts.push(((*name).into(), script));
-        }
-        library
+/// Tapset files from names and texts.
+fn library_of(session: &Session, files: &[(&str, &str)]) -> MemoryLibrary {
+    let mut library = MemoryLibrary::default();
+    for (index, (name, text)) in files.iter().enumerate() {
+        let source = SourceFile::new(*name, FileKind::Tapset, text.as_bytes());
+        let file = FileId(FIRST + index as u32);
+        let parsed = parse(session, file, &source, &LibraryMacros::default());
+        assert!(!parsed.diagnostics.has_errors(), "{:?}", parsed.diagnostics);
+        library.add(name, parsed.script);
     }
-}
-
-impl Library for TextLibrary {
-    fn functions(&self, name: &str) -> &[FileId] {
-        self.functions.get(name).map_or(&[], |files| files)
-    }
-
-    fn globals(&self, name: &str) -> &[FileId] {
-        self.globals.get(name).map_or(&[], |files| files)
-    }
-
-    fn aliases(&self) -> &[AliasEntry] {
-        &self.aliases
-    }
-
-    fn function_names(&self) -> Vec<SmolStr> {
-        self.functions.keys().cloned().collect()
-    }
-
-    fn global_names(&self) -> Vec<SmolStr> {
-        self.globals.keys().cloned().collect()
-    }
-
-    fn files(&self) -> Vec<FileId> {
-        (0..self.scripts.len() as u32).map(|index| FileId(FIRST + index)).collect()
-    }
-
-    fn script(&self, file: FileId) -> Arc<Script> {
-        self.scripts[(file.0 - FIRST) as usize].1.clone()
-    }
-
-    fn name(&self, file: FileId) -> Option<SmolStr> {
-        let index = file.0.checked_sub(FIRST)? as usize;
-        self.scripts.get(index).map(|(name, _)| name.clone())
-    }
-
-    fn take_diagnostics(&self) -> Diagnostics {
-        Diagnostics::new()
-    }
+    library
 }
 
 /// `begin`, `end`, `timer.s(N)`, and `kp.function("f")` with `.return`: `$x` is known there, and `"none"` is not found.
@@ -194,7 +122,7 @@ impl Family for TestFamily {
 
 /// Parses and resolves with the given library files.
 pub fn run_with(session: &Session, library: &[(&str, &str)], scripts: &[&str]) -> (Program, Diagnostics) {
-    let library = TextLibrary::new(session, library);
+    let library = library_of(session, library);
     let files: Vec<Arc<Script>> = scripts
         .iter()
         .enumerate()
