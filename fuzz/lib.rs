@@ -9,8 +9,8 @@ use frontend::syntax::{LibraryMacros, Parse, parse};
 pub fn session() -> Session {
     let mut session = Session { guru: true, ..Session::for_tests() };
     session.arguments = vec!["17".into(), "a \"quoted\" text".into(), "x /* y".into()];
-    session.kernel.config.insert("CONFIG_SMP".into(), "y".into());
-    session.kernel.config.insert("CONFIG_HZ".into(), "250".into());
+    session.kernel.config.insert("CONFIG_SMP", "y");
+    session.kernel.config.insert("CONFIG_HZ", "250");
     session
 }
 

@@ -35,7 +35,6 @@ pub enum Stop {
 
 /// Exit status of a run: 0 or 1, nothing else (language.md 1; cli.md 9).
 pub fn main() -> u8 {
-    limits::start_workers();
     let env = Environment::of_process();
     match start(&env) {
         Ok(()) => 0,
@@ -76,7 +75,8 @@ fn pipeline(settings: &Settings, terminal: &mut Terminal) -> Result<(), Stop> {
     let families: Vec<&'static dyn frontend::resolve::derive::Family> =
         codegen::families::FAMILIES.iter().map(|f| *f as _).collect();
 
-    let Some(parsed) = parse::parse(settings, &session, terminal)? else { return Ok(()) };
+    let index = parse::IndexBytes::new();
+    let Some(parsed) = parse::parse(settings, &session, &index, terminal)? else { return Ok(()) };
     interrupted()?;
     let Some(analysed) = analyse::analyse(&session, &parsed, &families, terminal)? else { return Ok(()) };
     interrupted()?;
@@ -160,7 +160,7 @@ fn instead(special: Special, low: &LowArgs, env: &Environment) -> Result<(), Sto
         }
         Special::RuntimeProfile => {
             let runtime = runtime().map_err(|reason| refuse(&format!("ERROR: {reason}"), false))?;
-            format!("directory {}\n{}", runtime.text.dir().display(), runtime.profile)
+            format!("directory {}\n{}", runtime.text.dir().display(), runtime.profile())
         }
         Special::ListRepairs => {
             let list = runtime_shim::repairs::REPAIRS.iter();

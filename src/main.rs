@@ -9,6 +9,10 @@ mod world;
 
 use std::process::ExitCode;
 
+/// The C library's allocator gives a second thread memory by the page, with a system call for each.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Stack of the thread that translates: trees are walked recursively, and scripts may nest deeply.
 const STACK: usize = 512 << 20;
 

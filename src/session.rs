@@ -13,7 +13,7 @@ use crate::args::{self, ArgError, LowArgs};
 use crate::render::{Filter, Form, Palette};
 use crate::world::OsWorld;
 use crate::world::environment::Environment;
-use frontend::session::{Kernel, Mode, Names, Privilege, Session, Version};
+use frontend::session::{Config, Kernel, Mode, Names, Privilege, Session, Version};
 use frontend::world::World;
 use runtime_shim::kernel::{KernelTree, normalize_machine, read_functions};
 use std::collections::BTreeSet;
@@ -193,7 +193,10 @@ impl Settings {
             kernel: Kernel {
                 release: tree.release.clone(),
                 arch: tree.arch.clone(),
-                config: tree.config.clone(),
+                config: {
+                    let config = tree.config.clone();
+                    Config::lazily(config.identity.clone(), move || config.text().to_owned())
+                },
                 exports: {
                     let exports = tree.exports.clone();
                     Names::lazily(move || (*exports).clone())
@@ -302,10 +305,10 @@ fn script_and_arguments(low: &mut LowArgs) -> Result<(ScriptSource, Vec<String>)
 
 /// The level that the script is checked against: as asked, or what the user may load (session.cxx: `check_options`).
 fn privilege(low: &LowArgs, env: &Environment, to_run: bool) -> Result<Privilege, SettingsError> {
-    if !to_run || env.uid == 0 || env.groups.iter().any(|group| group == "stapdev") {
+    if !to_run || env.uid == 0 || env.is_in("stapdev") {
         return Ok(low.privilege.unwrap_or(Privilege::Developer));
     }
-    let member = |name: &str| env.groups.iter().any(|group| group == name);
+    let member = |name: &str| env.is_in(name);
     if !member("stapusr") && !member("stapsys") {
         return Err(usage(
             "You are trying to run systemtap as a normal user.\n\

@@ -3,6 +3,7 @@
 pub mod children;
 pub mod environment;
 pub mod scratch;
+pub mod workers;
 
 use frontend::world::{Stat, World};
 use std::io;
@@ -43,11 +44,19 @@ impl World for OsWorld {
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
         std::fs::canonicalize(path).ok()
     }
+
+    fn prepare_threads(&self) {
+        workers::start();
+    }
 }
 
 impl runtime_shim::files::Files for OsWorld {
     fn read(&self, path: &Path) -> Option<Vec<u8>> {
         std::fs::read(path).ok()
+    }
+
+    fn is_readable(&self, path: &Path) -> bool {
+        std::fs::File::open(path).is_ok()
     }
 
     fn list(&self, directory: &Path) -> Vec<String> {

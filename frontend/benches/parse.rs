@@ -40,11 +40,62 @@ fn script(bytes: usize) -> String {
     text
 }
 
+/// What a generated script may consist of nearly only: each shape leans on another part of the parser.
+const SHAPES: [&str; 7] =
+    ["probes", "functions", "expressions", "strings", "comments", "conditionals", "macros"];
+
+/// A script of about that many bytes in one shape.
+fn shape(name: &str, bytes: usize) -> String {
+    let mut text = String::with_capacity(bytes + 10_000);
+    if name == "macros" {
+        text.push_str("@define twice(x) %( (@x + @x) %)\n@define seven %( 7 %)\n");
+    }
+    for index in 0.. {
+        if text.len() >= bytes {
+            break;
+        }
+        // Writing to a string cannot fail.
+        let _ = match name {
+            "probes" => writeln!(text, "probe timer.ms({}) {{ println({index}) }}", index + 1),
+            "functions" => writeln!(text, "function f{index}(a, b) {{ return f{}(b, a + 1) }}", index / 2),
+            "expressions" => {
+                let term = format!(" + (y[{index}] * 3 - f(x, -{index})) / (2 << z % 7)");
+                writeln!(text, "probe begin {{ x = 0{} == 1 ? a : b . \"c\" }}", term.repeat(40))
+            }
+            "strings" => {
+                writeln!(text, "probe begin {{ s = \"text \\t number {index}, and some more of it\" }}")
+            }
+            "comments" => {
+                writeln!(text, "# about {index}\n// more about it\n/* and\n more * still */ global g{index}")
+            }
+            "conditionals" => {
+                let half = index % 2;
+                writeln!(
+                    text,
+                    "%( {half} == 1 && kernel_v >= \"6.1\" %? global a{index} %: global b{index} %)"
+                )
+            }
+            _ => writeln!(text, "function f{index}(a) {{ return @twice(a * @seven) - @twice({index}) }}"),
+        };
+    }
+    text
+}
+
 #[divan::bench(args = [100_000, 1_000_000, 4_000_000], sample_count = 15)]
 fn parse_script(bencher: divan::Bencher<'_, '_>, bytes: usize) {
-    let text = script(bytes);
+    parse_text(bencher, &script(bytes));
+}
+
+#[divan::bench(args = SHAPES, consts = [1_000_000, 4_000_000], sample_count = 7)]
+fn parse_shape<const BYTES: usize>(bencher: divan::Bencher<'_, '_>, name: &str) {
+    parse_text(bencher, &shape(name, BYTES));
+}
+
+fn parse_text(bencher: divan::Bencher<'_, '_>, text: &str) {
     let session = Session::for_tests();
     let source = SourceFile::new("bench.stp", FileKind::User, text.as_bytes());
+    let wrong = parse(&session, FileId(0), &source, &LibraryMacros::new()).diagnostics;
+    assert!(!wrong.has_errors(), "{:?}", wrong.into_iter().next());
     bencher
         .counter(BytesCount::new(text.len()))
         .bench(|| parse(&session, FileId(0), &source, &LibraryMacros::new()));

@@ -26,7 +26,7 @@ fn main() {
                 let config =
                     arguments.next().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
                 for (name, value) in config.lines().filter_map(|line| line.split_once('=')) {
-                    session.kernel.config.insert(name.into(), value.into());
+                    session.kernel.config.insert(name, value);
                 }
             }
             "-C" => session.compatible = Version(arguments.next().unwrap_or_default()),

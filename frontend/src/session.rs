@@ -1,6 +1,6 @@
 //! The session: everything a run was told, as one immutable value that the passes get first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -108,6 +108,63 @@ impl fmt::Debug for Names {
     }
 }
 
+/// A kernel's configuration. It is taken apart when someone first asks for an option.
+#[derive(Clone)]
+pub struct Config {
+    identity: String,
+    values: Arc<LazyLock<HashMap<String, String>, MakeValues>>,
+}
+
+type MakeValues = Box<dyn FnOnce() -> HashMap<String, String> + Send + Sync>;
+
+impl Config {
+    /// The configuration in the text of a `.config`, which `read` gives. Two with the same `identity` are the same.
+    pub fn lazily<T: AsRef<str>>(identity: String, read: impl FnOnce() -> T + Send + Sync + 'static) -> Self {
+        let parse = |text: &str| {
+            let lines = text.lines().filter(|line| line.starts_with("CONFIG_"));
+            let pairs = lines.filter_map(|line| line.split_once('='));
+            pairs.map(|(option, value)| (option.to_owned(), value.to_owned())).collect()
+        };
+        Config { identity, values: Arc::new(LazyLock::new(Box::new(move || parse(read().as_ref())))) }
+    }
+
+    /// What tells it from others.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// The value of an option, as `.config` has it.
+    pub fn get(&self, option: &str) -> Option<&str> {
+        self.values.get(option).map(String::as_str)
+    }
+
+    /// Sets an option of a configuration that was made from a text.
+    pub fn insert(&mut self, option: &str, value: &str) {
+        let text = format!("{}{option}={value}\n", self.identity);
+        *self = Config::from(text.as_str());
+    }
+}
+
+impl From<&str> for Config {
+    /// A configuration from the text of a `.config`, which is its identity too.
+    fn from(text: &str) -> Self {
+        let copy = text.to_owned();
+        Config::lazily(text.to_owned(), move || copy)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config::from("")
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Config")
+    }
+}
+
 /// What pass 0 learned of the target kernel.
 #[derive(Debug, Clone, Default)]
 pub struct Kernel {
@@ -115,8 +172,8 @@ pub struct Kernel {
     pub release: String,
     /// Architecture in the kernel's spelling (`x86_64`, `arm64`...).
     pub arch: String,
-    /// `CONFIG_*` of the build tree, values as in `.config`.
-    pub config: BTreeMap<String, String>,
+    /// `CONFIG_*` of the build tree.
+    pub config: Config,
     /// Symbols exported by vmlinux (Module.symvers).
     pub exports: Names,
     /// Names of text symbols (System.map `t`/`T`), empty if there was no such file.

@@ -41,6 +41,9 @@ pub trait World: Sync {
 
     /// `realpath(3)`, `None` if there is no such file.
     fn canonical(&self, path: &Path) -> Option<PathBuf>;
+
+    /// Called before work is spread over threads, so that a world which must prepare for that can.
+    fn prepare_threads(&self) {}
 }
 
 /// A world made of a map from path to contents; directories follow from the paths.

@@ -9,8 +9,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let file = |path: &str| FoundFile { path: path.into(), size: 0, mtime_ns: 0, identity: (0, 0) };
     let ask = |bytes: &[u8]| {
         if let Some(index) = Index::read(bytes, &fingerprint) {
-            index.summary(&file("a"));
-            index.summary(&file(""));
+            for path in ["a", ""] {
+                index.summary(&file(path)).map(|stored| (stored.needs_parsing(), stored.summary()));
+            }
         }
     };
     ask(data);

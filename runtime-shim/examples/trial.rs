@@ -20,7 +20,7 @@ use runtime_shim::command::{Command, FileToWrite, Outcome};
 use runtime_shim::files::{Files, Stat};
 use runtime_shim::kbuild::{ModuleBuild, diagnose};
 use runtime_shim::kernel::{KernelLocation, KernelTree};
-use runtime_shim::profile::{RuntimeProfile, staprun_level};
+use runtime_shim::profile::{RuntimeProfile, Standing, staprun_level};
 use runtime_shim::repairs::{self, Situation};
 use runtime_shim::stapconf::{KernelFlags, Plan, Stapconf, Verdict, flag_query};
 use runtime_shim::text::RuntimeText;
@@ -28,6 +28,7 @@ use runtime_shim::text::RuntimeText;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Files below a root directory, with absolute symbolic links kept inside it.
+#[derive(Debug, Clone)]
 struct Rooted {
     root: PathBuf,
 }
@@ -148,7 +149,7 @@ fn main() -> Result<()> {
     let stapio = ["/usr/lib/systemtap/stapio", "/usr/libexec/systemtap/stapio"]
         .iter()
         .find_map(|path| files.read(Path::new(path)));
-    let profile = RuntimeProfile::sniff(&rt, staprun_level(&staprun))?;
+    let profile = RuntimeProfile::sniff(&rt, Standing::of(&rt, staprun_level(&staprun))?);
     profile.check_staprun(&rt, &staprun, stapio.as_deref())?;
     if words.first().is_some_and(|word| word == "profile") {
         print!("{profile}");

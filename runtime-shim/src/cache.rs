@@ -82,7 +82,7 @@ pub fn stapconf_key(
     if let Some(source) = &kernel.source {
         key.add_stat("kernel source", &source.display().to_string(), files.stat(&source.join("Makefile")));
     }
-    key.add("compiler named", &kernel.compiler.text);
+    key.add("compiler named", &kernel.compiler().text);
     key.add_stat("compiler", compiler.0, compiler.1);
     key.add("runtime", &rt.dir().display().to_string()).add("runtime text", &rt.digest());
     for word in make_words {

@@ -1,6 +1,7 @@
 //! The only way this crate sees files: a reader given by the driver, and one in memory for tests.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What identifies one state of a file without reading it.
@@ -13,14 +14,20 @@ pub struct Stat {
 }
 
 /// Read access to files. The driver implements it over the operating system (symbolic links are followed);
-/// tests use [`MemoryFiles`]. Every method treats an unreadable file as an absent one.
-pub trait Files {
+/// tests use [`MemoryFiles`]. Every method treats an unreadable file as an absent one. What is read from a directory or a
+/// tree is read when it is first asked for, so the readers keep a [`Files`] of their own.
+pub trait Files: fmt::Debug + Send + Sync {
     /// The whole content, or `None` if the file cannot be read.
     fn read(&self, path: &Path) -> Option<Vec<u8>>;
     /// The names (not paths) in a directory, sorted; empty if it cannot be listed.
     fn list(&self, dir: &Path) -> Vec<String>;
     /// Size and time of a file or directory, or `None` if there is none.
     fn stat(&self, path: &Path) -> Option<Stat>;
+
+    /// Whether the content can be read.
+    fn is_readable(&self, path: &Path) -> bool {
+        self.read(path).is_some()
+    }
 
     /// Whether `path` is there, as a file or a directory.
     fn exists(&self, path: &Path) -> bool {

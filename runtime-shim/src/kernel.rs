@@ -1,9 +1,10 @@
 //! The kernel that is built for: its release, configuration, exports, compiler and function names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use crate::files::Files;
 use crate::text::has_word;
@@ -52,16 +53,44 @@ pub struct KernelTree {
     pub arch: String,
     /// `LINUX_VERSION_CODE`: `major << 16 | minor << 8 | min(sublevel, 255)`.
     pub version_code: u32,
-    /// `.config` as pairs, values with their quotes.
-    pub config: BTreeMap<String, String>,
+    /// `.config`.
+    pub config: Config,
     /// Symbols that `vmlinux` exports without a namespace.
-    pub exports: LazyNames,
-    /// The compiler named in the tree.
-    pub compiler: Compiler,
+    pub exports: Lazy<BTreeSet<String>>,
     /// `System.map`, for [`read_functions`]; `None` if no real one is installed.
     pub function_table: Option<PathBuf>,
     /// Declarations of kernel headers which repairs ask about: header path below `include/`, text.
-    headers: BTreeMap<&'static str, String>,
+    headers: Lazy<BTreeMap<&'static str, String>>,
+}
+
+/// A kernel configuration, as the text of `.config`; it is read when somebody asks for an option.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Path, size and time of the file: what tells it from others.
+    pub identity: String,
+    text: Lazy<String>,
+}
+
+impl Config {
+    /// A configuration with this text.
+    pub fn from_text(text: &str) -> Self {
+        let copy = text.to_owned();
+        Config { identity: copy.clone(), text: Lazy::new(move || copy) }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The value of an option, with its quotes; `None` if it is not set.
+    pub fn get(&self, option: &str) -> Option<&str> {
+        let at_start = |at: usize| at == 0 || self.text.as_bytes().get(at - 1) == Some(&b'\n');
+        self.text.match_indices(option).filter(|(at, _)| at_start(*at)).find_map(|(at, _)| {
+            let value = self.text.get(at + option.len()..)?.strip_prefix('=')?;
+            value.lines().next().or(Some(""))
+        })
+    }
 }
 
 /// Why a kernel cannot be built for.
@@ -130,18 +159,23 @@ const ASKED_HEADERS: [&str; 12] = [
 const ASKED_NEW_HEADERS: [&str; 2] = ["linux/unwind_deferred_types.h", "trace/events/sched.h"];
 
 impl KernelTree {
-    /// Reads a kernel build tree.
-    pub fn read(files: &dyn Files, at: &KernelLocation) -> Result<Self, KernelError> {
+    /// Reads a kernel build tree. Of its large files it makes sure that they are there; they are read when they are
+    /// asked for.
+    ///
+    /// # Errors
+    /// A part of the tree is missing, or it is for another release.
+    pub fn read(files: &(impl Files + Clone + 'static), at: &KernelLocation) -> Result<Self, KernelError> {
         let named = |name: &str| at.build.join(name);
         let config_path = named(".config");
-        let Some(config_text) = files.text(&config_path) else {
+        let Some(config_stat) = files.stat(&config_path).filter(|_| files.is_readable(&config_path)) else {
             let release = at.release.clone().unwrap_or_else(|| "$(uname -r)".to_owned());
             return Err(KernelError::NoConfig { path: config_path.display().to_string(), release });
         };
         let incomplete = |name: &str| KernelError::Incomplete { path: named(name).display().to_string() };
-        let symvers = files.text(&named("Module.symvers")).ok_or_else(|| incomplete("Module.symvers"))?;
-        if !files.exists(&named("Makefile")) {
-            return Err(incomplete("Makefile"));
+        if let Some(missing) =
+            ["Module.symvers", "Makefile"].into_iter().find(|name| !files.is_readable(&named(name)))
+        {
+            return Err(incomplete(missing));
         }
         // The compiled-in release is what the module is checked against; kbuild's own note of it differs where a
         // distribution overrides it (Debian 12: 6.1.0-50-amd64 against 6.1.176).
@@ -158,40 +192,41 @@ impl KernelTree {
             (None, Some(wanted)) => wanted.clone(),
             (None, None) => return Err(KernelError::NoRelease { dir: at.build.display().to_string() }),
         };
-        let config = parse_config(&config_text);
-        let compiler = Compiler {
-            text: config.get("CONFIG_CC_VERSION_TEXT").map_or("", |v| v.trim_matches('"')).to_owned(),
-            clang: config.get("CONFIG_CC_IS_CLANG").is_some_and(|value| value == "y"),
-        };
         let version_code = files
             .text(&named("include/generated/uapi/linux/version.h"))
             .and_then(|text| version_code_of(&text))
             .or_else(|| version_code_from_release(&release))
             .ok_or_else(|| incomplete("include/generated/uapi/linux/version.h"))?;
         let source = source_tree(files, &at.build);
-        let headers = ASKED_HEADERS
-            .into_iter()
-            .chain(ASKED_NEW_HEADERS)
-            .filter_map(|name| {
-                let below = if name.starts_with("arch/") { PathBuf::new() } else { PathBuf::from("include") };
-                let roots = [source.as_deref(), Some(at.build.as_path())];
-                let text =
-                    roots.into_iter().flatten().find_map(|r| files.text(&r.join(&below).join(name)))?;
-                Some((name, text))
-            })
-            .collect();
+        let disk: Arc<dyn Files> = Arc::new(files.clone());
+        let (symvers, symvers_disk) = (named("Module.symvers"), disk.clone());
+        let config = Config {
+            identity: format!("{} {} {}", config_path.display(), config_stat.size, config_stat.mtime_ns),
+            text: {
+                let disk = disk.clone();
+                Lazy::new(move || disk.text(&config_path).unwrap_or_default())
+            },
+        };
+        let roots: Vec<PathBuf> = source.iter().chain([&at.build]).cloned().collect();
         Ok(Self {
             function_table: function_table(files, at, &release),
             build: at.build.clone(),
             arch: normalize_machine(&at.machine).to_owned(),
-            exports: LazyNames::new(symvers, parse_exports),
+            exports: Lazy::new(move || parse_exports(&symvers_disk.text(&symvers).unwrap_or_default())),
             release,
             source,
             version_code,
             config,
-            compiler,
-            headers,
+            headers: Lazy::new(move || read_headers(&*disk, &roots)),
         })
+    }
+
+    /// The compiler named in the tree.
+    pub fn compiler(&self) -> Compiler {
+        Compiler {
+            text: self.config.get("CONFIG_CC_VERSION_TEXT").map_or("", |v| v.trim_matches('"')).to_owned(),
+            clang: self.config.get("CONFIG_CC_IS_CLANG") == Some("y"),
+        }
     }
 
     /// Whether a `.config` option is `y` or `m`.
@@ -248,12 +283,13 @@ pub fn normalize_machine(machine: &str) -> &str {
     }
 }
 
-fn parse_config(text: &str) -> BTreeMap<String, String> {
-    text.lines()
-        .filter(|line| line.starts_with("CONFIG_"))
-        .filter_map(|line| line.split_once('='))
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
+/// The headers that repairs ask about, from the first tree that has them.
+fn read_headers(files: &dyn Files, roots: &[PathBuf]) -> BTreeMap<&'static str, String> {
+    let read = |name: &'static str| {
+        let below = if name.starts_with("arch/") { "" } else { "include" };
+        Some((name, roots.iter().find_map(|root| files.text(&root.join(below).join(name)))?))
+    };
+    ASKED_HEADERS.into_iter().chain(ASKED_NEW_HEADERS).filter_map(read).collect()
 }
 
 /// Exported symbols by upstream's rule (session.cxx:parse_kernel_exports): exactly four non-empty fields, from
@@ -330,29 +366,28 @@ pub fn read_functions(files: &dyn Files, table: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-/// Names that are taken from a text when someone first asks for one.
-#[derive(Debug, Clone)]
-pub struct LazyNames {
-    inner: Arc<LazyInner>,
-}
+/// A value that is made when someone first asks for it; copies share it.
+#[derive(Clone)]
+pub struct Lazy<T>(Arc<LazyLock<T, Make<T>>>);
 
-#[derive(Debug)]
-struct LazyInner {
-    text: String,
-    parse: fn(&str) -> BTreeSet<String>,
-    names: OnceLock<BTreeSet<String>>,
-}
+type Make<T> = Box<dyn FnOnce() -> T + Send + Sync>;
 
-impl LazyNames {
-    fn new(text: String, parse: fn(&str) -> BTreeSet<String>) -> Self {
-        LazyNames { inner: Arc::new(LazyInner { text, parse, names: OnceLock::new() }) }
+impl<T> Lazy<T> {
+    fn new(make: impl FnOnce() -> T + Send + Sync + 'static) -> Self {
+        Lazy(Arc::new(LazyLock::new(Box::new(make))))
     }
 }
 
-impl Deref for LazyNames {
-    type Target = BTreeSet<String>;
-    fn deref(&self) -> &BTreeSet<String> {
-        self.inner.names.get_or_init(|| (self.inner.parse)(&self.inner.text))
+impl<T> Deref for Lazy<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Lazy<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lazy")
     }
 }
 
@@ -409,8 +444,8 @@ pub(crate) mod tests {
         assert!(kernel.at_least(6, 12) && !kernel.at_least(6, 13));
         assert_eq!(kernel.source.as_deref(), Some(Path::new("/ks")));
         assert!(kernel.configured("CONFIG_UPROBES") && !kernel.configured("CONFIG_X"));
-        assert_eq!(kernel.compiler.text, "gcc-14 (D) 14.2.0");
-        assert_eq!(kernel.compiler.program(), "gcc-14");
+        assert_eq!(kernel.compiler().text, "gcc-14 (D) 14.2.0");
+        assert_eq!(kernel.compiler().program(), "gcc-14");
         let clang = Compiler { text: "Debian clang version 19".to_owned(), clang: true };
         assert_eq!(clang.program(), "clang");
         assert!(kernel.header_declares("linux/task_work.h", "task_work_cancel_func"));

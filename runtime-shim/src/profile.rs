@@ -84,7 +84,7 @@ pub enum HwBreakpoint {
 /// word in the runtime directory, because distributions patch runtimes (Debian's 5.1 is not upstream's 5.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuntimeProfile {
-    /// The name of this set of features; see [`RuntimeProfile::sniff`] for the rule.
+    /// The name of this set of features; see [`Standing::of`] for the rule.
     pub level: Level,
     /// Message generation; `staprun` must be of the same one.
     pub protocol: Protocol,
@@ -219,15 +219,26 @@ const LADDER: [Witness; 9] = [
     },
 ];
 
-impl RuntimeProfile {
-    /// Sniffs a runtime.
+/// A runtime's place among the releases; see [`Standing::of`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The name of the runtime's set of features.
+    pub level: Level,
+    protocol: Protocol,
+}
+
+impl Standing {
+    /// Finds the level of a runtime; looks at a few files only.
     ///
     /// The level is the highest step of a ladder of things which each release brought and which generated code
     /// depends on (see the source of this module): that names a *range*, from this step to the next. `named` is the
     /// level that the installed programs claim (from [`staprun_level`]), if known; it names the runtime if it lies in
     /// that range, else the range's first level does. Above [`NEWEST_KNOWN`] the range is open, since a newer
     /// runtime cannot be told from 5.6 by what is known here; it is then taken by what it has, with a note.
-    pub fn sniff(rt: &RuntimeText, named: Option<Level>) -> Result<Self, ProfileError> {
+    ///
+    /// # Errors
+    /// The runtime is too old.
+    pub fn of(rt: &RuntimeText, named: Option<Level>) -> Result<Self, ProfileError> {
         if let Some(first) = LADDER.first()
             && !(first.present)(rt)
         {
@@ -245,6 +256,14 @@ impl RuntimeProfile {
         let level = named
             .filter(|named| *named >= reached && next.is_none_or(|next| *named < next))
             .unwrap_or(reached);
+        Ok(Self { level, protocol })
+    }
+}
+
+impl RuntimeProfile {
+    /// Sniffs a runtime whose standing is known.
+    pub fn sniff(rt: &RuntimeText, standing: Standing) -> Self {
+        let Standing { level, protocol } = standing;
         let newer = (level > NEWEST_KNOWN)
             .then(|| format!("the installed staprun says {level}; the runtime is taken by what it has"));
         let newer = newer.or_else(|| match protocol {
@@ -259,7 +278,7 @@ impl RuntimeProfile {
             Some(_) => HwBreakpoint::OneArray,
         };
         let per_nesting = rt.file_has("common_probe_context.h", "last_stmt[");
-        Ok(Self {
+        Self {
             level,
             protocol,
             trace_magic: rt.file_has_word("transport/transport_msgs.h", "STAP_TRACE_MAGIC"),
@@ -287,7 +306,7 @@ impl RuntimeProfile {
             timing_nsecs: level >= Level::new(5, 0),
             stat_add_preempt_off: level >= Level::new(5, 2),
             newer,
-        })
+        }
     }
 
     /// The fields as pairs of name and value, in a fixed order: for printing and for cache keys.
@@ -399,10 +418,14 @@ fn protocol(rt: &RuntimeText) -> Protocol {
 /// `staprun` also carries the kernel level `4.15`, from which on it sets kptr_restrict
 /// (staprun_funcs.c); no SystemTap had that number, so it is passed over.
 pub fn staprun_level(program: &[u8]) -> Option<Level> {
-    program
-        .split(|byte| *byte == 0)
+    // From one dot to the next, since there are far fewer of them than bytes. The numbers have one or two digits.
+    memchr::memchr_iter(b'.', program)
+        .filter_map(|dot| {
+            let start = dot - program.get(..dot)?.iter().rev().take(3).position(|byte| *byte == 0)?;
+            let end = dot + program.get(dot..)?.iter().take(4).position(|byte| *byte == 0)?;
+            std::str::from_utf8(program.get(start..end)?).ok()
+        })
         .filter(|word| (3..=5).contains(&word.len()))
-        .filter_map(|word| std::str::from_utf8(word).ok())
         .filter(|word| word.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
         .filter_map(Level::parse)
         .find(|level| *level != Level::new(4, 15) && (4..=9).contains(&level.major))
@@ -467,17 +490,21 @@ pub(crate) mod tests {
         RuntimeText::from_pairs("/rt", &pairs)
     }
 
+    fn sniff(rt: &RuntimeText, named: Option<Level>) -> RuntimeProfile {
+        RuntimeProfile::sniff(rt, Standing::of(rt, named).unwrap())
+    }
+
     #[test]
     fn the_three_levels_are_told_apart() {
         for level in ["4.8", "5.1", "5.6"] {
-            let profile = RuntimeProfile::sniff(&runtime(level), None).unwrap();
+            let profile = sniff(&runtime(level), None);
             assert_eq!(profile.level.to_string(), level);
         }
     }
 
     #[test]
     fn the_table_of_a_patched_5_1() {
-        let profile = RuntimeProfile::sniff(&runtime("5.1"), None).unwrap();
+        let profile = sniff(&runtime("5.1"), None);
         expect![[r#"
             level                       5.1
             protocol                    5.x (messages from 0x50)
@@ -512,21 +539,21 @@ pub(crate) mod tests {
     #[test]
     fn a_runtime_before_4_8_is_refused() {
         let old = RuntimeText::from_pairs("/rt", &[("linux/map_runtime.h", "MAP map[];")]);
-        let error = RuntimeProfile::sniff(&old, None).unwrap_err();
+        let error = Standing::of(&old, None).unwrap_err();
         assert!(matches!(error, ProfileError::TooOld { .. }));
     }
 
     #[test]
     fn a_newer_name_counts_only_on_top_of_the_newest_known() {
         let seven = Some(Level::new(5, 7));
-        let newest = RuntimeProfile::sniff(&runtime("5.6"), seven).unwrap();
+        let newest = sniff(&runtime("5.6"), seven);
         assert_eq!(newest.level, Level::new(5, 7));
         assert!(newest.newer.is_some());
-        let patched = RuntimeProfile::sniff(&runtime("5.1"), seven).unwrap();
+        let patched = sniff(&runtime("5.1"), seven);
         assert_eq!((patched.level, patched.newer), (Level::new(5, 1), None));
-        let between = RuntimeProfile::sniff(&runtime("4.8"), Some(Level::new(4, 9))).unwrap();
+        let between = sniff(&runtime("4.8"), Some(Level::new(4, 9)));
         assert_eq!(between.level, Level::new(4, 9));
-        let foreign = RuntimeProfile::sniff(&runtime("4.8"), Some(Level::new(5, 1))).unwrap();
+        let foreign = sniff(&runtime("4.8"), Some(Level::new(5, 1)));
         assert_eq!(foreign.level, Level::new(4, 8), "a staprun of another runtime does not name this one");
     }
 
@@ -542,8 +569,8 @@ pub(crate) mod tests {
     #[test]
     fn staprun_of_another_generation_is_refused() {
         let (old, new) = (runtime("4.8"), runtime("5.6"));
-        let old_profile = RuntimeProfile::sniff(&old, None).unwrap();
-        let new_profile = RuntimeProfile::sniff(&new, None).unwrap();
+        let old_profile = sniff(&old, None);
+        let new_profile = sniff(&new, None);
         let stapio: &[u8] = b"..\xF0\x9F\xA9\xBA..";
         assert!(new_profile.check_staprun(&new, b"", Some(stapio)).is_ok());
         assert!(old_profile.check_staprun(&old, b"", Some(stapio)).is_err());

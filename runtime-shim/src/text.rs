@@ -1,17 +1,21 @@
-//! The installed runtime's own text, read once: what every decision about the runtime is made from.
+//! The installed runtime's own text: what every decision about the runtime is made from.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use crate::files::Files;
 
 /// All C files of a runtime directory by path relative to it (`linux/runtime.h`), as text.
 ///
-/// The user-space back ends (`dyninst`, `bpf`, `stapbpf`) are left out: they never reach a kernel module.
+/// The user-space back ends (`dyninst`, `bpf`, `stapbpf`) are left out: they never reach a kernel module. Names are
+/// known from the start; a file is read once, when it is first asked for: passes 1 and 2 look at a few of hundreds.
 #[derive(Debug, Clone)]
 pub struct RuntimeText {
     dir: PathBuf,
-    files: BTreeMap<String, String>,
+    /// `None` for texts that are in memory.
+    disk: Option<Arc<dyn Files>>,
+    files: BTreeMap<String, OnceLock<String>>,
 }
 
 /// Why a directory is not a usable runtime.
@@ -39,25 +43,30 @@ pub const TAPSET_UTRACE: &str = "../tapset/linux/utrace.stp";
 const FOREIGN: [&str; 3] = ["dyninst", "bpf", "stapbpf"];
 
 impl RuntimeText {
-    /// Reads all `.c` and `.h` files below `dir`.
-    pub fn read(files: &dyn Files, dir: &Path) -> Result<Self, RuntimeTextError> {
+    /// Finds all `.c` and `.h` files below `dir`.
+    ///
+    /// # Errors
+    /// `dir` is no runtime.
+    pub fn read(files: &(impl Files + Clone + 'static), dir: &Path) -> Result<Self, RuntimeTextError> {
         for missing in ["runtime.h", "linux/runtime.h", "transport/transport_msgs.h"] {
             if !files.exists(&dir.join(missing)) {
                 return Err(RuntimeTextError::NoRuntime { dir: dir.display().to_string(), missing });
             }
         }
-        let mut text = Self { dir: dir.to_path_buf(), files: BTreeMap::new() };
+        let disk: Arc<dyn Files> = Arc::new(files.clone());
+        let mut text = Self { dir: dir.to_path_buf(), disk: Some(disk), files: BTreeMap::new() };
         text.walk(files, "", 0);
-        if let Some(tapset) = dir.parent().and_then(|p| files.text(&p.join("tapset/linux/utrace.stp"))) {
-            text.files.insert(TAPSET_UTRACE.to_owned(), tapset);
+        if files.exists(&text.path_of(TAPSET_UTRACE)) {
+            text.files.insert(TAPSET_UTRACE.to_owned(), OnceLock::new());
         }
         Ok(text)
     }
 
     /// A runtime from texts in memory, for tests: pairs of relative path and content.
     pub fn from_pairs(dir: impl Into<PathBuf>, pairs: &[(&str, &str)]) -> Self {
-        let files = pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        Self { dir: dir.into(), files }
+        let files =
+            pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned().into())).collect();
+        Self { dir: dir.into(), disk: None, files }
     }
 
     fn walk(&mut self, files: &dyn Files, below: &str, depth: usize) {
@@ -68,9 +77,7 @@ impl RuntimeText {
         for name in files.list(&self.dir.join(below)) {
             let relative = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
             if name.ends_with(".c") || name.ends_with(".h") {
-                if let Some(text) = files.text(&self.dir.join(&relative)) {
-                    self.files.insert(relative, text);
-                }
+                self.files.insert(relative, OnceLock::new());
             } else if !name.contains('.') && !FOREIGN.contains(&name.as_str()) {
                 self.walk(files, &relative, depth + 1);
             }
@@ -82,9 +89,26 @@ impl RuntimeText {
         &self.dir
     }
 
-    /// The text of one file, by path relative to the runtime directory.
+    /// Where a file is. The tapset's file is named from the parent, since the directory may be reached by a link.
+    fn path_of(&self, name: &str) -> PathBuf {
+        match (name.strip_prefix("../"), self.dir.parent()) {
+            (Some(beside), Some(parent)) => parent.join(beside),
+            _ => self.dir.join(name),
+        }
+    }
+
+    /// The text of one file, by path relative to the runtime directory. One that cannot be read is empty.
     pub fn file(&self, name: &str) -> Option<&str> {
-        self.files.get(name).map(String::as_str)
+        self.files.get(name).map(|text| self.text(name, text))
+    }
+
+    fn text<'a>(&self, name: &str, text: &'a OnceLock<String>) -> &'a str {
+        let read = || self.disk.as_ref().and_then(|disk| disk.text(&self.path_of(name))).unwrap_or_default();
+        text.get_or_init(read)
+    }
+
+    fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|(name, text)| (name.as_str(), self.text(name, text)))
     }
 
     /// Whether the runtime has this file.
@@ -104,9 +128,8 @@ impl RuntimeText {
 
     /// Whether `word` stands as a whole C identifier in any file outside the feature tests.
     pub fn has_word(&self, word: &str) -> bool {
-        self.files
-            .iter()
-            .any(|(name, text)| !is_feature_test(name) && name != TAPSET_UTRACE && has_word(text, word))
+        let own = self.files.iter().filter(|(name, _)| !is_feature_test(name) && *name != TAPSET_UTRACE);
+        own.map(|(name, text)| self.text(name, text)).any(|text| has_word(text, word))
     }
 
     /// Relative paths of all files, sorted.
@@ -117,7 +140,7 @@ impl RuntimeText {
     /// A digest over the names and contents of all files: two runtimes with equal digests are the same text.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        for (name, text) in &self.files {
+        for (name, text) in self.texts() {
             hasher.update(name.as_bytes());
             hasher.update(&[0]);
             hasher.update(&(text.len() as u64).to_le_bytes());

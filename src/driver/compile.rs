@@ -9,6 +9,7 @@ use crate::terminal::Terminal;
 use crate::world::OsWorld;
 use crate::world::children::{self, Output};
 use crate::world::scratch::Scratch;
+use crate::world::workers;
 use frontend::session::Session;
 use rayon::prelude::*;
 use runtime_shim::cache::{self, Key};
@@ -190,7 +191,7 @@ impl<'a> Workshop<'a> {
 
     /// What the repairs decide from.
     fn situation<'b>(&'b self, conf: &'b Stapconf) -> Situation<'b> {
-        Situation { rt: &self.runtime.text, profile: &self.runtime.profile, kernel: self.kernel, conf }
+        Situation { rt: &self.runtime.text, profile: self.runtime.profile(), kernel: self.kernel, conf }
     }
 
     /// The answers of the runtime's feature tests, from the cache or by running them.
@@ -220,6 +221,7 @@ impl<'a> Workshop<'a> {
                 terminal.line(&format!("Feature test of a newer runtime: {note}"));
             }
         }
+        workers::start();
         let outcomes: io::Result<Vec<Outcome>> = tests
             .compile
             .par_iter()
@@ -270,7 +272,8 @@ impl<'a> Workshop<'a> {
     /// Key of the feature tests' answers.
     fn stapconf_key(&self) -> Key {
         // The first word names the compiler: `x86_64-linux-gnu-gcc-14 (Debian ...) 14.2.0`.
-        let name = self.kernel.compiler.text.split_whitespace().next().unwrap_or("gcc");
+        let compiler = self.kernel.compiler();
+        let name = compiler.text.split_whitespace().next().unwrap_or("gcc");
         let found = self.settings.paths.search.iter().map(|directory| directory.join(name));
         let found = found.into_iter().find(|path| path.exists()).unwrap_or_else(|| PathBuf::from(name));
         let stat = Files::stat(&OsWorld, &found);

@@ -5,29 +5,40 @@ use crate::session::Settings;
 use crate::terminal::Terminal;
 use crate::world::OsWorld;
 use runtime_shim::kernel::{KernelLocation, KernelTree};
-use runtime_shim::profile::{Level, RuntimeProfile, staprun_level};
+use runtime_shim::profile::{Level, RuntimeProfile, Standing, staprun_level};
 use runtime_shim::text::RuntimeText;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// The installed runtime, read.
 #[derive(Debug)]
 pub struct Runtime {
     /// Its files.
     pub text: RuntimeText,
-    /// What they offer.
-    pub profile: RuntimeProfile,
+    standing: Standing,
+    profile: OnceLock<RuntimeProfile>,
 }
 
 impl Runtime {
-    /// Reads a runtime directory. `staprun` tells its level where the files cannot.
+    /// Finds a runtime and its level. `staprun` tells the level where the files cannot.
     ///
     /// # Errors
     /// A message with the next step.
     pub fn read(directory: &Path, staprun: &Path) -> Result<Self, String> {
         let text = RuntimeText::read(&OsWorld, directory).map_err(|error| error.to_string())?;
         let named = std::fs::read(staprun).ok().and_then(|program| staprun_level(&program));
-        let profile = RuntimeProfile::sniff(&text, named).map_err(|error| error.to_string())?;
-        Ok(Runtime { text, profile })
+        let standing = Standing::of(&text, named).map_err(|error| error.to_string())?;
+        Ok(Runtime { text, standing, profile: OnceLock::new() })
+    }
+
+    /// What the files offer. They are read when this is first asked for, which passes 1 and 2 do not.
+    pub fn profile(&self) -> &RuntimeProfile {
+        self.profile.get_or_init(|| RuntimeProfile::sniff(&self.text, self.standing))
+    }
+
+    /// The level that the runtime has.
+    pub fn level(&self) -> Level {
+        self.standing.level
     }
 }
 
@@ -84,13 +95,13 @@ impl Ground {
 
     /// Level of the runtime, or the newest known without one.
     pub fn level(&self) -> Level {
-        self.runtime.as_ref().map_or(NEWEST, |runtime| runtime.profile.level)
+        self.runtime.as_ref().map_or(NEWEST, Runtime::level)
     }
 }
 
 /// The text of `--version`: the level of the runtime in use first, since wrappers look for `version X.Y`.
 pub fn version(runtime: &Result<Runtime, String>) -> String {
-    let level = runtime.as_ref().map_or(NEWEST, |runtime| runtime.profile.level);
+    let level = runtime.as_ref().map_or(NEWEST, Runtime::level);
     let mut text = format!(
         "Systemtap translator/driver (version {level}/rust, rstap {})\n\
          rstap translates for the installed SystemTap runtime and is no part of SystemTap.\n\

@@ -1,6 +1,7 @@
-//! `--rlimit-*` (session.cxx: `apply_rlimits`), and the threads that must be there before.
+//! `--rlimit-*` (session.cxx: `apply_rlimits`).
 
 use crate::args::low::Rlimit;
+use crate::world::workers;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 
@@ -9,6 +10,10 @@ use nix::sys::resource::{Resource, setrlimit};
 /// # Errors
 /// Upstream's message.
 pub fn apply(limits: &[(Rlimit, u64)]) -> Result<(), String> {
+    if !limits.is_empty() {
+        // A limit may make it impossible to start them later.
+        workers::start();
+    }
     for (which, value) in limits {
         let (resource, no_core) = match which {
             Rlimit::AddressSpace => (Resource::RLIMIT_AS, true),
@@ -37,21 +42,5 @@ fn set(resource: Resource, name: &str, value: u64) -> Result<(), String> {
             }
             Err(message)
         }
-    }
-}
-
-/// Starts the threads that parse and test in parallel, before any limit of the command line makes that impossible. Where
-/// it is impossible already, the calling thread does their work.
-pub fn start_workers() {
-    let wanted = std::thread::available_parallelism().map_or(1, usize::from);
-    // A pool that cannot start its threads cannot be tried twice, so others try whether they could.
-    let tried: Vec<_> =
-        (0..wanted).map(|_| std::thread::Builder::new().spawn(std::thread::yield_now)).collect();
-    let enough = tried.iter().all(Result::is_ok);
-    tried.into_iter().flatten().for_each(|thread| drop(thread.join()));
-    let pool = rayon::ThreadPoolBuilder::new();
-    let pool = if enough { pool.num_threads(wanted) } else { pool.num_threads(1).use_current_thread() };
-    if let Err(error) = pool.build_global() {
-        eprintln!("rstap: cannot start threads: {error}");
     }
 }

@@ -14,6 +14,7 @@ use frontend::syntax::ast::Script;
 use frontend::syntax::{self, LibraryMacros};
 use frontend::tree::print::Form;
 use frontend::world::World as _;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,9 @@ pub struct Parsed<'a> {
     pub used_arguments: BTreeSet<usize>,
 }
 
+/// The tapset's index as it lies in the cache, which the library looks into as long as it lives.
+pub type IndexBytes = OnceCell<Option<memmap2::Mmap>>;
+
 /// A text of the user's.
 struct UserText {
     name: String,
@@ -46,6 +50,7 @@ struct UserText {
 pub fn parse<'a>(
     settings: &Settings,
     session: &'a Session,
+    index: &'a IndexBytes,
     terminal: &mut Terminal,
 ) -> Result<Option<Parsed<'a>>, Stop> {
     let watch = Stopwatch::start();
@@ -54,17 +59,15 @@ pub fn parse<'a>(
     let mut sources = SourceMap::new();
     let cache = settings.paths.cache.as_deref().map(Cache::new);
     let name = tapset_loader::index::name(session);
-    let index = cache.as_ref().and_then(|cache| cache.index(&name));
+    let index = index.get_or_init(|| cache.as_ref().and_then(|cache| cache.index(&name)));
     let loaded =
         tapset_loader::load(session, &OsWorld, &mut sources, script_identity(settings), index.as_deref());
     if let (Some(cache), Some(index)) = (&cache, &loaded.index) {
         // A cache that cannot be written costs the next run some time.
         let _ = cache.put_index(&name, index);
     }
-    for (level, note) in &loaded.notes {
-        if verbosity >= *level {
-            terminal.line(note);
-        }
+    for note in &loaded.notes {
+        terminal.line(note);
     }
     for error in &loaded.usage_errors {
         terminal.line(error);

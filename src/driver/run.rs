@@ -113,7 +113,7 @@ fn check_staprun(settings: &Settings, runtime: &Runtime, terminal: &mut Terminal
         Stop::Failed
     })?;
     let stapio = stapio(staprun).and_then(|path| std::fs::read(path).ok());
-    runtime.profile.check_staprun(&runtime.text, &program, stapio.as_deref()).map_err(|error| {
+    runtime.profile().check_staprun(&runtime.text, &program, stapio.as_deref()).map_err(|error| {
         terminal.line(&format!("ERROR: {error}"));
         terminal.line("Pass 5: run failed.  [man error::pass5]");
         Stop::Failed

@@ -27,7 +27,7 @@ pub fn translate(
     let planned = if refused.has_errors() {
         Err(refused)
     } else {
-        codegen::plan(session, &parsed.sources, program, types, &workshop.runtime.profile)
+        codegen::plan(session, &parsed.sources, program, types, workshop.runtime.profile())
     };
     if let (Ok(plan), 2..) = (&planned, verbosity) {
         let frame = codegen::frame_sizes(plan);

@@ -63,7 +63,7 @@ fn what_does_not_go_together() {
 fn who_may_run() {
     let user = |groups: &[&str]| Environment {
         uid: 1000,
-        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect::<Vec<_>>().into(),
         ..env()
     };
     let error = read_with(&user(&[]), &["-e", "x"]).unwrap_err();

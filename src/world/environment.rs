@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Surroundings of a run. Tests make their own.
 #[derive(Debug, Clone, Default)]
@@ -17,8 +18,8 @@ pub struct Environment {
     pub machine: String,
     /// Real user id.
     pub uid: u32,
-    /// Which of the groups stapusr, stapsys and stapdev the user is in.
-    pub groups: Vec<String>,
+    /// Which of the groups stapusr, stapsys and stapdev the user is in, once somebody has asked.
+    pub groups: OnceLock<Vec<String>>,
     /// Working directory.
     pub directory: PathBuf,
     /// True if standard output is a terminal.
@@ -37,9 +38,6 @@ impl Environment {
             ),
             Err(_) => (String::new(), std::env::consts::ARCH.to_owned()),
         };
-        let mut ids = getgroups().unwrap_or_default();
-        ids.push(getegid());
-        let is_in = |name: &str| Group::from_name(name).ok().flatten().is_some_and(|g| ids.contains(&g.gid));
         Environment {
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
@@ -47,15 +45,25 @@ impl Environment {
             release,
             machine,
             uid: getuid().as_raw(),
-            groups: ["stapusr", "stapsys", "stapdev"]
-                .into_iter()
-                .filter(|g| is_in(g))
-                .map(Into::into)
-                .collect(),
+            groups: OnceLock::new(),
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
         }
+    }
+
+    /// Whether the user is in one of the groups stapusr, stapsys and stapdev. The groups of the machine are looked up
+    /// when this is first asked: that takes longer than a short run, and root is not asked.
+    pub fn is_in(&self, group: &str) -> bool {
+        let look_up = || {
+            let mut ids = getgroups().unwrap_or_default();
+            ids.push(getegid());
+            let is_in = |name: &&str| {
+                Group::from_name(name).ok().flatten().is_some_and(|group| ids.contains(&group.gid))
+            };
+            ["stapusr", "stapsys", "stapdev"].into_iter().filter(is_in).map(Into::into).collect()
+        };
+        self.groups.get_or_init(look_up).iter().any(|name| name == group)
     }
 
     /// A variable as text.

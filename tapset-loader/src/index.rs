@@ -38,10 +38,7 @@ pub fn name(session: &Session) -> String {
     add(if session.guru { "guru" } else { "" });
     add(&session.kernel.release);
     add(&session.kernel.arch);
-    for (option, value) in &session.kernel.config {
-        add(option);
-        add(value);
-    }
+    add(session.kernel.config.identity());
     let hash = hash.finalize().to_hex();
     format!("tapset-{}.index", &hash[..32])
 }
@@ -63,8 +60,26 @@ pub struct Index<'a> {
 struct Entry<'a> {
     size: u64,
     mtime_ns: i128,
-    /// The summary's bytes.
-    summary: Reader<'a>,
+    summary: Stored<'a>,
+}
+
+/// A summary as the index has it. It is taken apart only if somebody wants to know what the file defines.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    bytes: &'a [u8],
+}
+
+impl Stored<'_> {
+    /// Whether the file must be parsed in every run: one with errors says so each time, and one that asks for script
+    /// arguments may define something else.
+    pub fn needs_parsing(&self) -> bool {
+        self.bytes.first().is_none_or(|flags| *flags != 0)
+    }
+
+    /// The summary, `None` if the bytes make no sense.
+    pub fn summary(&self) -> Option<Summary> {
+        Reader { bytes: self.bytes }.summary()
+    }
 }
 
 impl<'a> Index<'a> {
@@ -85,19 +100,17 @@ impl<'a> Index<'a> {
             let size = u64::from_le_bytes(reader.array()?);
             let mtime_ns = i128::from_le_bytes(reader.array()?);
             let length = reader.number()?;
-            let summary = Reader { bytes: reader.take(length)? };
+            let summary = Stored { bytes: reader.take(length)? };
             entries.insert(path, Entry { size, mtime_ns, summary });
         }
         Some(Index { entries })
     }
 
     /// The summary of a file, if the file is still the one that it was made from.
-    pub fn summary(&self, file: &FoundFile) -> Option<Summary> {
+    pub fn summary(&self, file: &FoundFile) -> Option<Stored<'a>> {
         let entry = self.entries.get(file.path.to_str()?)?;
-        if entry.size != file.size || entry.mtime_ns != file.mtime_ns {
-            return None;
-        }
-        Reader { bytes: entry.summary.bytes }.summary()
+        let same = entry.size == file.size && entry.mtime_ns == file.mtime_ns;
+        same.then_some(entry.summary)
     }
 
     /// How many files it knows.
@@ -267,10 +280,11 @@ mod tests {
         let bytes = write(&[7; 32], files.iter().zip(&summaries));
         let index = Index::read(&bytes, &[7; 32]).unwrap();
         assert_eq!(index.len(), 2);
-        assert_eq!(index.summary(&files[0]).as_ref(), Some(&summaries[0]));
-        assert_eq!(index.summary(&files[1]).as_ref(), Some(&summaries[1]));
-        assert_eq!(index.summary(&FoundFile { size: 11, ..files[0].clone() }), None);
-        assert_eq!(index.summary(&FoundFile { mtime_ns: 0, ..files[0].clone() }), None);
+        let summary = |file: &FoundFile| index.summary(file).map(|stored| stored.summary().unwrap());
+        assert_eq!(summary(&files[0]).as_ref(), Some(&summaries[0]));
+        assert_eq!(summary(&files[1]).as_ref(), Some(&summaries[1]));
+        assert_eq!(summary(&FoundFile { size: 11, ..files[0].clone() }), None);
+        assert_eq!(summary(&FoundFile { mtime_ns: 0, ..files[0].clone() }), None);
         assert!(Index::read(&bytes, &[8; 32]).is_none());
     }
 
@@ -299,7 +313,7 @@ mod tests {
             bytes.extend_from_slice(blake3::hash(&body).as_bytes());
             bytes.extend_from_slice(&body);
             if let Some(index) = Index::read(&bytes, &[7; 32]) {
-                files.iter().for_each(|file| drop(index.summary(file)));
+                files.iter().for_each(|file| drop(index.summary(file).map(|stored| stored.summary())));
             }
         }
     }

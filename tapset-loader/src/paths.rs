@@ -5,22 +5,13 @@ use frontend::world::World;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// Which files are looked for.
+/// The two kinds of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extension {
+enum Extension {
     /// Macro files.
     Stpm,
     /// Scripts.
     Stp,
-}
-
-impl Extension {
-    fn suffix(self) -> &'static str {
-        match self {
-            Extension::Stpm => ".stpm",
-            Extension::Stp => ".stp",
-        }
-    }
 }
 
 /// A file of the search path.
@@ -41,8 +32,17 @@ pub struct FoundFile {
 pub struct Search {
     /// The files, in the order in which they take effect.
     pub files: Vec<FoundFile>,
-    /// Lines that `-vv` (level 2) and `-vvv` (level 3) print.
-    pub notes: Vec<(u32, String)>,
+    /// Lines that `-vv` and `-vvv` print.
+    pub notes: Vec<String>,
+}
+
+/// What a search found, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// `.stpm`.
+    pub macros: Search,
+    /// `.stp`.
+    pub scripts: Search,
 }
 
 /// Sub-directories of a root, the most special first: `linux/6.12.3-1/x86_64` ... `linux`, then without `linux`.
@@ -63,80 +63,101 @@ pub fn subdirectories(release: &str, arch: &str) -> Vec<String> {
     plain.iter().map(|version| format!("/linux{version}")).chain(plain.iter().cloned()).collect()
 }
 
-/// Finds all files with an extension. A file whose inode, or whose path below its root, was seen before is left out.
-pub fn search(session: &Session, world: &dyn World, extension: Extension) -> Search {
-    let mut found = Search::default();
-    let mut identities = HashSet::new();
-    let mut names = HashSet::new();
+/// Finds all files. A file whose inode, or whose path below its root, was seen before is left out.
+pub fn search(session: &Session, world: &dyn World) -> Found {
+    let collector = || Collector { verbosity: session.verbosity[0], ..Collector::default() };
+    let (mut macros, mut scripts) = (collector(), collector());
     let subdirectories = subdirectories(&session.kernel.release, &session.kernel.arch);
     for root in &session.tapset_roots {
-        let root_text = root.to_string_lossy();
-        let tree = format!("{root_text}/PATH");
+        let root = root.to_string_lossy();
+        let tree = format!("{root}/PATH");
         for subdirectory in &subdirectories {
-            let directory = format!("{root_text}{subdirectory}");
+            let directory = format!("{root}{subdirectory}");
             let mut candidates = Vec::new();
-            collect(world, &directory, &tree, extension, &mut candidates);
-            candidates.sort_by(|left, right| left.path.cmp(&right.path));
-            let count = candidates.len();
-            let before = found.files.len();
-            for file in candidates {
-                let name = file.path.to_string_lossy();
-                let reason = if !identities.insert(file.identity) {
-                    Some("inode")
-                } else {
-                    let tail = name.get(root_text.len()..).unwrap_or(&name).to_owned();
-                    (!names.insert(tail)).then_some("name")
-                };
-                match reason {
-                    Some(reason) => {
-                        found.notes.push((3, format!("Skipping tapset \"{name}\", duplicate {reason}.")));
-                    }
-                    None => {
-                        found.notes.push((3, format!("Processing tapset \"{name}\"")));
-                        found.files.push(file);
-                    }
-                }
-            }
-            if count > 0 {
-                let what = match extension {
-                    Extension::Stpm => "Searched for library macro files:",
-                    Extension::Stp => "Searched:",
-                };
-                let processed = found.files.len() - before;
-                found
-                    .notes
-                    .push((2, format!("{what} \"{directory}\", found: {count}, processed: {processed}")));
-            }
+            collect(world, &directory, &tree, &mut candidates);
+            candidates.sort_by(|(_, left), (_, right)| left.path.cmp(&right.path));
+            let (of_macros, of_scripts) =
+                candidates.into_iter().partition(|(extension, _)| *extension == Extension::Stpm);
+            macros.take(of_macros, "Searched for library macro files:", &root, &directory);
+            scripts.take(of_scripts, "Searched:", &root, &directory);
         }
     }
-    found
+    Found { macros: macros.found, scripts: scripts.found }
+}
+
+/// What was found so far, with what tells a file that was seen before.
+#[derive(Default)]
+struct Collector {
+    found: Search,
+    verbosity: u32,
+    identities: HashSet<(u64, u64)>,
+    names: HashSet<String>,
+}
+
+impl Collector {
+    /// Takes the files of a directory.
+    fn take(&mut self, files: Vec<(Extension, FoundFile)>, what: &str, root: &str, directory: &str) {
+        if files.is_empty() {
+            return;
+        }
+        let (count, before) = (files.len(), self.found.files.len());
+        for (_, file) in files {
+            let name = file.path.to_string_lossy();
+            let reason = if !self.identities.insert(file.identity) {
+                Some("inode")
+            } else {
+                let tail = name.get(root.len()..).unwrap_or(&name).to_owned();
+                (!self.names.insert(tail)).then_some("name")
+            };
+            match reason {
+                Some(reason) => self.note(3, || format!("Skipping tapset \"{name}\", duplicate {reason}.")),
+                None => {
+                    self.note(3, || format!("Processing tapset \"{name}\""));
+                    self.found.files.push(file);
+                }
+            }
+        }
+        let processed = self.found.files.len() - before;
+        self.note(2, || format!("{what} \"{directory}\", found: {count}, processed: {processed}"));
+    }
+
+    fn note(&mut self, level: u32, text: impl FnOnce() -> String) {
+        if self.verbosity >= level {
+            self.found.notes.push(text());
+        }
+    }
 }
 
 /// Adds the files of a directory; goes into sub-directories of `tree` only.
-fn collect(world: &dyn World, directory: &str, tree: &str, extension: Extension, files: &mut Vec<FoundFile>) {
+fn collect(world: &dyn World, directory: &str, tree: &str, files: &mut Vec<(Extension, FoundFile)>) {
     let Ok(names) = world.list(Path::new(directory)) else { return };
     let enters =
         |path: &str| path == tree || path.strip_prefix(tree).is_some_and(|rest| rest.starts_with('/'));
     for name in names {
         let path = format!("{directory}/{name}");
-        let wanted = has_extension(&name, extension);
-        if !wanted && !enters(&path) {
+        let extension = extension_of(&name);
+        if extension.is_none() && !enters(&path) {
             continue;
         }
         let Some(stat) = world.stat(Path::new(&path)) else { continue };
         if stat.is_dir {
             if enters(&path) {
-                collect(world, &path, tree, extension, files);
+                collect(world, &path, tree, files);
             }
-        } else if wanted {
+        } else if let Some(extension) = extension {
             let path = PathBuf::from(path);
-            files.push(FoundFile { path, size: stat.size, mtime_ns: stat.mtime_ns, identity: stat.identity });
+            let (size, mtime_ns, identity) = (stat.size, stat.mtime_ns, stat.identity);
+            files.push((extension, FoundFile { path, size, mtime_ns, identity }));
         }
     }
 }
 
-fn has_extension(name: &str, extension: Extension) -> bool {
-    name.ends_with(extension.suffix())
+fn extension_of(name: &str) -> Option<Extension> {
+    match name.rsplit_once('.')?.1 {
+        "stp" => Some(Extension::Stp),
+        "stpm" => Some(Extension::Stpm),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -181,12 +202,12 @@ mod tests {
         let mut session = Session::for_tests();
         session.kernel.release = "6.12.0-test".into();
         session.tapset_roots = vec!["/t".into(), "/mine".into()];
-        let names = |extension| -> Vec<String> {
-            let files = search(&session, &world, extension).files;
-            files.into_iter().map(|file| file.path.to_string_lossy().into_owned()).collect()
+        let found = search(&session, &world);
+        let names = |search: Search| -> Vec<String> {
+            search.files.into_iter().map(|file| file.path.to_string_lossy().into_owned()).collect()
         };
         assert_eq!(
-            names(Extension::Stp),
+            names(found.scripts),
             [
                 "/t/linux/6.12/a.stp",
                 "/t/linux/a.stp",
@@ -195,6 +216,6 @@ mod tests {
                 "/mine/linux/z.stp"
             ]
         );
-        assert_eq!(names(Extension::Stpm), ["/t/m.stpm"]);
+        assert_eq!(names(found.macros), ["/t/m.stpm"]);
     }
 }

@@ -1,7 +1,7 @@
 //! The library: every file of the search path, its tree on demand, and where each name is defined.
 
-use crate::index::{self, Index};
-use crate::paths::{Extension, FoundFile, search};
+use crate::index::{self, Index, Stored};
+use crate::paths::{Found, FoundFile, search};
 use crate::summary::Summary;
 use frontend::diag::{Diagnostic, Diagnostics};
 use frontend::resolve::library::{AliasEntry, Library};
@@ -20,11 +20,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 const PARALLEL_FROM: usize = 8;
 
 /// A `.stp` file of the search path.
-struct Member {
+struct Member<'a> {
     id: FileId,
     file: FoundFile,
     source: Arc<SourceFile>,
     tree: OnceLock<Tree>,
+    /// What the index knows of it.
+    stored: Option<Stored<'a>>,
+    summary: OnceLock<Summary>,
 }
 
 /// A file's tree, and what its summary does not get from it.
@@ -39,10 +42,8 @@ pub struct Tapset<'a> {
     session: &'a Session,
     world: &'a dyn World,
     macros: LibraryMacros,
-    members: Vec<Member>,
-    functions: HashMap<SmolStr, Vec<FileId>>,
-    globals: HashMap<SmolStr, Vec<FileId>>,
-    aliases: Vec<AliasEntry>,
+    members: Vec<Member<'a>>,
+    names: OnceLock<Names>,
     diagnostics: Mutex<Diagnostics>,
     /// Names of the macro files without errors, in search order.
     macro_files: Vec<SmolStr>,
@@ -50,12 +51,20 @@ pub struct Tapset<'a> {
     count: usize,
 }
 
+/// Where names are defined, in search order. Pass 1 alone does without, if the script uses no name of the library.
+#[derive(Default)]
+struct Names {
+    functions: HashMap<SmolStr, Vec<FileId>>,
+    globals: HashMap<SmolStr, Vec<FileId>>,
+    aliases: Vec<AliasEntry>,
+}
+
 /// What loading gives besides the library.
 pub struct Loaded<'a> {
     /// The library.
     pub tapset: Tapset<'a>,
-    /// Lines that `-vv` (level 2) and `-vvv` (level 3) print.
-    pub notes: Vec<(u32, String)>,
+    /// Lines that `-vv` and `-vvv` print.
+    pub notes: Vec<String>,
     /// `usage error: ...` lines: the user's script is a file of the tapset.
     pub usage_errors: Vec<String>,
     /// A new index to keep under [`index::name`], if the one that was given is not up to date.
@@ -71,7 +80,7 @@ pub fn load<'a>(
     world: &'a dyn World,
     sources: &mut SourceMap,
     script: Option<(u64, u64)>,
-    index: Option<&[u8]>,
+    index: Option<&'a [u8]>,
 ) -> Loaded<'a> {
     let mut usage_errors = Vec::new();
     let mut refuse = |files: &[FoundFile], what: &str| {
@@ -82,8 +91,7 @@ pub fn load<'a>(
             ));
         }
     };
-    let macro_files = search(session, world, Extension::Stpm);
-    let script_files = search(session, world, Extension::Stp);
+    let Found { macros: macro_files, scripts: script_files } = search(session, world);
     refuse(&macro_files.files, "macro tapset file");
     refuse(&script_files.files, "tapset file");
 
@@ -92,9 +100,7 @@ pub fn load<'a>(
         world,
         macros: LibraryMacros::new(),
         members: Vec::new(),
-        functions: HashMap::new(),
-        globals: HashMap::new(),
-        aliases: Vec::new(),
+        names: OnceLock::new(),
         diagnostics: Mutex::default(),
         macro_files: Vec::new(),
         count: 0,
@@ -102,49 +108,40 @@ pub fn load<'a>(
     for file in &macro_files.files {
         tapset.add_macros(sources, file);
     }
+    let fingerprint = index::fingerprint(&macro_files.files);
+    let known = index.and_then(|bytes| Index::read(bytes, &fingerprint));
     for file in script_files.files {
         let name = file.path.to_string_lossy().into_owned();
         let id = sources.add(SourceFile::pending(name, FileKind::Tapset));
         let source = sources.file(id).clone();
-        tapset.members.push(Member { id, file, source, tree: OnceLock::new() });
+        let stored = known.as_ref().and_then(|known| known.summary(&file));
+        let (tree, summary) = (OnceLock::new(), OnceLock::new());
+        tapset.members.push(Member { id, file, source, tree, stored, summary });
     }
-    let fingerprint = index::fingerprint(&macro_files.files);
-    let known = index.and_then(|bytes| Index::read(bytes, &fingerprint));
-    let known_count = known.as_ref().map(Index::len);
-    // A file with errors says so in every run, and one that asks for arguments may define something else this time.
-    let from_index: Vec<Option<Summary>> =
-        tapset.members.iter().map(|member| known.as_ref()?.summary(&member.file)).collect();
-    let up_to_date = known_count == Some(tapset.members.len()) && from_index.iter().all(Option::is_some);
-    let to_parse: Vec<&Member> = tapset
-        .members
-        .iter()
-        .zip(&from_index)
-        .filter(|(_, summary)| summary.as_ref().is_none_or(|summary| summary.broken || summary.volatile))
-        .map(|(member, _)| member)
-        .collect();
-    // In parallel; but what is said and entered keeps the order of the search.
-    let parse_one = |member: &&Member| {
+    let up_to_date = known.is_some_and(|known| known.len() == tapset.members.len())
+        && tapset.members.iter().all(|member| member.stored.is_some());
+    let needs_parsing = |member: &&Member<'_>| member.stored.is_none_or(|stored| stored.needs_parsing());
+    let to_parse: Vec<&Member<'_>> = tapset.members.iter().filter(needs_parsing).collect();
+    // In parallel; but what is said keeps the order of the search.
+    let parse_one = |member: &&Member<'_>| {
         let (tree, diagnostics) = tapset.parse(member);
-        let summary = summarise(&tree);
+        member.summary.get_or_init(|| summarise(&tree));
         member.tree.get_or_init(|| tree);
-        (member.id, summary, diagnostics)
+        diagnostics
     };
-    let parsed: Vec<(FileId, Summary, Diagnostics)> = if to_parse.len() < PARALLEL_FROM {
+    let said: Vec<Diagnostics> = if to_parse.len() < PARALLEL_FROM {
         to_parse.iter().map(parse_one).collect()
     } else {
+        world.prepare_threads();
         to_parse.par_iter().map(parse_one).collect()
     };
-    let mut summaries: Vec<Summary> = from_index.into_iter().map(Option::unwrap_or_default).collect();
-    for (id, summary, diagnostics) in parsed {
-        if let Some(first) = tapset.members.first() {
-            summaries[(id.0 - first.id.0) as usize] = summary;
-        }
-        tapset.note(diagnostics);
-    }
+    said.into_iter().for_each(|diagnostics| tapset.note(diagnostics));
+    let parsed_well = |member: &&Member<'_>| !member.tree.get().is_some_and(|tree| tree.broken);
+    tapset.count = tapset.members.iter().filter(parsed_well).count();
     let new_index = (!up_to_date).then(|| {
-        index::write(&fingerprint, tapset.members.iter().map(|member| &member.file).zip(&summaries))
+        let summaries = tapset.members.iter().map(|member| (&member.file, tapset.summary(member)));
+        index::write(&fingerprint, summaries)
     });
-    tapset.enter(&summaries);
     let mut notes = macro_files.notes;
     notes.extend(script_files.notes);
     Loaded { tapset, notes, usage_errors, index: new_index }
@@ -231,13 +228,13 @@ impl Tapset<'_> {
         }
     }
 
-    fn member(&self, file: FileId) -> Option<&Member> {
+    fn member(&self, file: FileId) -> Option<&Member<'_>> {
         let first = self.members.first()?.id.0;
         self.members.get(file.0.checked_sub(first)? as usize)
     }
 
     /// Reads and parses a file.
-    fn parse(&self, member: &Member) -> (Tree, Diagnostics) {
+    fn parse(&self, member: &Member<'_>) -> (Tree, Diagnostics) {
         let readable = read(self.world, &member.file.path, &member.source);
         let parse = parse(self.session, member.id, &member.source, &self.macros);
         let has_errors = parse.diagnostics.has_errors();
@@ -258,7 +255,7 @@ impl Tapset<'_> {
         (tree, diagnostics)
     }
 
-    fn tree<'m>(&self, member: &'m Member) -> &'m Tree {
+    fn tree<'m>(&self, member: &'m Member<'_>) -> &'m Tree {
         member.tree.get_or_init(|| {
             let (tree, diagnostics) = self.parse(member);
             self.note(diagnostics);
@@ -266,43 +263,53 @@ impl Tapset<'_> {
         })
     }
 
-    /// Enters the definitions of all members, in search order.
-    fn enter(&mut self, summaries: &[Summary]) {
-        for (member, summary) in self.members.iter().zip(summaries) {
-            self.count += usize::from(!summary.broken);
-            for name in &summary.functions {
-                self.functions.entry(name.clone()).or_default().push(member.id);
+    /// What a file defines: as the index has it, or from its tree.
+    fn summary<'m>(&self, member: &'m Member<'_>) -> &'m Summary {
+        member.summary.get_or_init(|| {
+            member.stored.and_then(|stored| stored.summary()).unwrap_or_else(|| summarise(self.tree(member)))
+        })
+    }
+
+    fn names(&self) -> &Names {
+        self.names.get_or_init(|| {
+            let mut names = Names::default();
+            for member in &self.members {
+                let summary = self.summary(member);
+                for name in &summary.functions {
+                    names.functions.entry(name.clone()).or_default().push(member.id);
+                }
+                for name in &summary.globals {
+                    names.globals.entry(name.clone()).or_default().push(member.id);
+                }
+                for (alias, components) in &summary.aliases {
+                    let components = components.clone();
+                    names.aliases.push(AliasEntry { components, file: member.id, alias: *alias });
+                }
             }
-            for name in &summary.globals {
-                self.globals.entry(name.clone()).or_default().push(member.id);
-            }
-            for (alias, components) in &summary.aliases {
-                let components = components.clone();
-                self.aliases.push(AliasEntry { components, file: member.id, alias: *alias });
-            }
-        }
+            names
+        })
     }
 }
 
 impl Library for Tapset<'_> {
     fn functions(&self, name: &str) -> &[FileId] {
-        self.functions.get(name).map_or(&[], Vec::as_slice)
+        self.names().functions.get(name).map_or(&[], Vec::as_slice)
     }
 
     fn globals(&self, name: &str) -> &[FileId] {
-        self.globals.get(name).map_or(&[], Vec::as_slice)
+        self.names().globals.get(name).map_or(&[], Vec::as_slice)
     }
 
     fn aliases(&self) -> &[AliasEntry] {
-        &self.aliases
+        &self.names().aliases
     }
 
     fn function_names(&self) -> Vec<SmolStr> {
-        sorted(&self.functions)
+        sorted(&self.names().functions)
     }
 
     fn global_names(&self) -> Vec<SmolStr> {
-        sorted(&self.globals)
+        sorted(&self.names().globals)
     }
 
     fn files(&self) -> Vec<FileId> {

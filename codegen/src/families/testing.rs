@@ -17,7 +17,7 @@ pub fn session() -> Session {
         "CONFIG_ARCH_SUPPORTS_UPROBES",
         "CONFIG_UPROBES",
     ] {
-        session.kernel.config.insert(option.into(), "y".into());
+        session.kernel.config.insert(option, "y");
     }
     session.kernel.exports = ["perf_event_create_kernel_counter".to_owned()].into_iter().collect();
     session.kernel.functions =

@@ -173,7 +173,7 @@ fn check_pid(context: &DeriveContext<'_>, pid: i64) -> Result<(), Box<Diagnostic
 fn check_kernel(context: &DeriveContext<'_>) -> Result<(), Box<Diagnostic>> {
     let missing = ["CONFIG_TRACEPOINTS", "CONFIG_ARCH_SUPPORTS_UPROBES", "CONFIG_UPROBES"]
         .iter()
-        .find(|option| context.session.kernel.config.get(**option).is_none_or(|value| value != "y"));
+        .find(|option| context.session.kernel.config.get(option).is_none_or(|value| value != "y"));
     match missing {
         Some(option) => Err(point::plain_error(
             "utrace.kernel",

@@ -1,5 +1,6 @@
 //! One module per subcommand; each has its arguments and a function that returns the exit status.
 
+pub mod bench;
 pub mod cases;
 pub mod oracle;
 pub mod run;

@@ -18,22 +18,48 @@ pub fn workspace() -> PathBuf {
 /// How many lines of a failed build are shown.
 const CARGO_LAST_WORDS: usize = 200;
 
+/// How rstap is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profile {
+    /// Quick to build again; for everything but measuring.
+    Lab,
+    /// As users have it.
+    Release,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Profile::Lab => "lab",
+            Profile::Release => "release",
+        }
+    }
+}
+
 /// Builds rstap (nothing to do when it is up to date) and returns the folder that holds the program.
 ///
 /// # Errors
 /// cargo fails; the error carries its messages.
 pub fn rstap() -> Result<PathBuf> {
+    rstap_with(Profile::Lab)
+}
+
+/// The same with a profile.
+///
+/// # Errors
+/// cargo fails; the error carries its messages.
+pub fn rstap_with(profile: Profile) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace())
-        .args(["rustc", "--package", "rstap", "--bin", "rstap", "--profile", "lab"])
+        .args(["rustc", "--package", "rstap", "--bin", "rstap", "--profile", profile.name()])
         .args(["--", "-C", "target-feature=+crt-static"]);
     // A first build takes a minute and shows its progress; warnings are for `cargo clippy` to report.
     progress::run_silently(&mut command, CARGO_LAST_WORDS)?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    let dir = target.join("lab");
+    let dir = target.join(profile.name());
     if dir.join("rstap").exists() {
         Ok(dir)
     } else {

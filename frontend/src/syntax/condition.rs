@@ -124,7 +124,7 @@ fn compare_version(have: &str, op: &Token, right: &Token) -> Answer {
 }
 
 fn compare_config(session: &Session, left: &Token, op: &Token, right: &Token) -> Answer {
-    let value = |token: &Token| session.kernel.config.get(token.text.as_str()).map_or("", String::as_str);
+    let value = |token: &Token| session.kernel.config.get(token.text.as_str()).unwrap_or("");
     let have = value(left);
     match right.kind {
         TokenKind::String => equality(matches(&right.text, have, Escape::None), op, "cond-config-op"),

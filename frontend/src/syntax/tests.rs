@@ -129,7 +129,7 @@ fn macros_expand_in_scope() {
 fn conditionals_choose_tokens() {
     let mut session = Session::for_tests();
     session.kernel.release = "6.12.38-amd64".into();
-    session.kernel.config.insert("CONFIG_SMP".into(), "y".into());
+    session.kernel.config.insert("CONFIG_SMP", "y");
     session.arguments = vec!["7".into(), "a \"b\"".into()];
     for (condition, expected) in [
         ("kernel_v >= \"6.12.9\"", true),

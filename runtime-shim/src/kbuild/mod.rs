@@ -309,7 +309,7 @@ pub fn make_command(
         .map(str::to_owned),
     );
     argv.push(format!("ARCH={}", kernel.arch));
-    if kernel.compiler.clang {
+    if kernel.compiler().clang {
         argv.push("LLVM=1".to_owned());
     }
     argv.push(if commands { "V=1" } else { "-s" }.to_owned());

@@ -22,6 +22,7 @@ fn pieces(_: &Situation<'_>) -> Pieces {
 mod tests {
     use super::super::tests::with;
     use super::*;
+    use crate::kernel::Config;
     use crate::text::RuntimeText;
 
     #[test]
@@ -31,7 +32,7 @@ mod tests {
                 let rt = RuntimeText::from_pairs("/rt", &[("map.h", text)]);
                 let mut kernel = at.kernel.clone();
                 if sanitizer {
-                    kernel.config.insert("CONFIG_UBSAN_BOUNDS".to_owned(), "y".to_owned());
+                    kernel.config = Config::from_text("CONFIG_UBSAN_BOUNDS=y\n");
                 }
                 applies(&Situation { rt: &rt, kernel: &kernel, ..*at })
             })

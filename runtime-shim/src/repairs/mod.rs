@@ -246,6 +246,7 @@ pub fn list(at: &Situation<'_>) -> Vec<Row> {
 pub(crate) mod tests {
     use super::*;
     use crate::kernel::tests::{location, tree};
+    use crate::profile::Standing;
     use crate::profile::tests::runtime;
 
     /// Declarations as the three kernels of the test roots have them.
@@ -321,7 +322,7 @@ pub(crate) mod tests {
     pub(crate) fn with<T>(level: &str, version: &str, f: impl FnOnce(&Situation<'_>) -> T) -> T {
         use crate::stapconf::Verdict;
         let (rt, kernel) = (runtime(level), kernel(version));
-        let profile = RuntimeProfile::sniff(&rt, None).unwrap();
+        let profile = RuntimeProfile::sniff(&rt, Standing::of(&rt, None).unwrap());
         let conf = Stapconf::from_pairs([("SYSCALL_GET_ARGS_3ARGS".to_owned(), Verdict::Yes)]);
         f(&Situation { rt: &rt, profile: &profile, kernel: &kernel, conf: &conf })
     }
