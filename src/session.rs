@@ -183,6 +183,9 @@ impl Settings {
             macros,
             command: low.command.clone(),
             target_pid: low.target_pid,
+            symbol_objects: low.symbol_objects.clone(),
+            symbols_of_libraries: low.symbols_of_libraries,
+            symbols_of_all_modules: low.symbols_of_all_modules,
             timeout_ms: low.timeout_ms,
             modinfo: low.modinfo.clone(),
             module_name: self.module_name(level, &tree.release),
@@ -225,7 +228,7 @@ impl Settings {
             ScriptSource::Stdin | ScriptSource::None => Vec::new(),
         };
         let told = format!(
-            "{level} {release} {:?} {text:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{level} {release} {:?} {text:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             (low.guru, low.unoptimized, low.timing, low.bulk, low.skip_badvars, low.no_global_var_display),
             self.arguments,
             low.extra_scripts,
@@ -235,6 +238,7 @@ impl Settings {
             low.timeout_ms,
             (&low.modinfo, self.privilege.name(), low.suppress_handler_errors, low.suppress_time_limits),
             (&low.command, low.target_pid, &self.paths.tapset_roots, &self.paths.runtime),
+            (&low.symbol_objects, low.symbols_of_libraries, low.symbols_of_all_modules),
         );
         let hash = blake3::hash(told.as_bytes()).to_hex();
         format!("stap_{}_{}", &hash[..32], told.len())

@@ -7,6 +7,7 @@ pub mod emit;
 pub mod families;
 pub mod plan;
 pub mod regex;
+pub mod symbols;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

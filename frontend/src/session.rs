@@ -261,6 +261,12 @@ pub struct Session {
     pub command: Option<String>,
     /// `-x`.
     pub target_pid: Option<u32>,
+    /// `-d`, in order: kernel modules, `kernel`, or paths of programs and libraries, as given.
+    pub symbol_objects: Vec<String>,
+    /// `--ldd`: the libraries of those programs, too.
+    pub symbols_of_libraries: bool,
+    /// `--all-modules`: `kernel` and every module that is loaded now.
+    pub symbols_of_all_modules: bool,
     /// `-T`, in milliseconds.
     pub timeout_ms: Option<u64>,
     /// `--modinfo NAME=VALUE`, in order.
@@ -306,6 +312,9 @@ impl Session {
             macros: Vec::new(),
             command: None,
             target_pid: None,
+            symbol_objects: Vec::new(),
+            symbols_of_libraries: false,
+            symbols_of_all_modules: false,
             timeout_ms: None,
             modinfo: Vec::new(),
             module_name: "stap_test".into(),

@@ -107,6 +107,12 @@ pub struct LowArgs {
     pub command: Option<String>,
     /// `-x`.
     pub target_pid: Option<u32>,
+    /// `-d`, in order.
+    pub symbol_objects: Vec<String>,
+    /// `--ldd`.
+    pub symbols_of_libraries: bool,
+    /// `--all-modules`.
+    pub symbols_of_all_modules: bool,
     /// `-F`.
     pub flight_recorder: bool,
     /// `-S`.

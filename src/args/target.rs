@@ -3,8 +3,6 @@
 use super::{ArgError, Category, Flag, Support, Takes, number, pair, safe, text, word_and};
 
 const BASE: Flag = Flag { category: Category::Target, ..Flag::EMPTY };
-/// Symbol and unwind data of more objects: only the kernel's own symbols are in a module so far.
-const UNSERVED: Flag = Flag { category: Category::Refused, support: Support::Ignored, ..Flag::EMPTY };
 
 /// Longest module name: the kernel's limit (MODULE_NAME_LEN), one less for the final NUL.
 const MODULE_NAME_MAX: usize = 55;
@@ -109,17 +107,34 @@ pub const FLAGS: &[Flag] = &[
         short: Some('d'),
         takes: Takes::Required("OBJECT"),
         doc: "Add symbols and unwind data of OBJECT, an executable or a kernel module. May be repeated.",
-        update: |_, value| {
+        update: |low, value| {
             let object = text(value);
             if object.is_empty() {
                 return Err(ArgError::Invalid("Data object (-d) cannot be empty.".into()));
             }
+            low.symbol_objects.push(object);
             Ok(())
         },
-        ..UNSERVED
+        ..BASE
     },
-    Flag { long: Some("ldd"), doc: "Add those of the libraries that the executables use.", ..UNSERVED },
-    Flag { long: Some("all-modules"), doc: "Add those of every loaded kernel module.", ..UNSERVED },
+    Flag {
+        long: Some("ldd"),
+        doc: "Add those of the libraries that the executables use.",
+        update: |low, _| {
+            low.symbols_of_libraries = true;
+            Ok(())
+        },
+        ..BASE
+    },
+    Flag {
+        long: Some("all-modules"),
+        doc: "Add those of every loaded kernel module.",
+        update: |low, _| {
+            low.symbols_of_all_modules = true;
+            Ok(())
+        },
+        ..BASE
+    },
     Flag {
         long: Some("sysroot"),
         takes: Takes::Required("DIR"),

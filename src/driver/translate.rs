@@ -6,6 +6,7 @@ use super::clock::{Stopwatch, memory};
 use super::compile::{Sources, Workshop};
 use super::parse::Parsed;
 use crate::terminal::Terminal;
+use crate::world::OsWorld;
 
 /// Runs the pass and prints what it prints. The texts are not written yet: pass 4 does that, if it builds.
 ///
@@ -29,6 +30,13 @@ pub fn translate(
     } else {
         codegen::plan(session, &parsed.sources, program, types, workshop.runtime.profile())
     };
+    let planned = planned.map(|mut plan| {
+        plan.symbols = codegen::symbols::collect(session, &plan, &OsWorld);
+        for name in &plan.symbols.missing {
+            terminal.warn(&format!("missing unwind/symbol data for module '{name}'"));
+        }
+        plan
+    });
     if let (Ok(plan), 2..) = (&planned, verbosity) {
         let frame = codegen::frame_sizes(plan);
         terminal.line(&format!(
@@ -74,5 +82,12 @@ pub fn translate(
     }
     units.push(("stap_symbols.c".to_owned(), unit.symbols));
     units.append(&mut last);
-    Ok(Sources { units, headers: vec![("stap_common.h".to_owned(), unit.common_header)] })
+    let headers = vec![("stap_common.h".to_owned(), unit.common_header)];
+    if session.last_pass == 3 {
+        // Pass 4 would write them; without it they are there for whoever keeps the directory.
+        for (name, text) in units.iter().skip(1).chain(&headers) {
+            let _ = std::fs::write(workshop.scratch.path().join(name), text);
+        }
+    }
+    Ok(Sources { units, headers })
 }

@@ -112,6 +112,12 @@ pub trait EmitFamily: Family {
     fn prologue(&self, _probe: &Probe) -> Vec<String> {
         Vec::new()
     }
+
+    /// The object that the probe is in, whose symbols and unwind data are then known to the runtime: `kernel`, the name
+    /// of a kernel module, or the path of a program as the target sees it.
+    fn object(&self, _probe: &Probe) -> Option<String> {
+        None
+    }
 }
 
 /// A mechanism of the kernel that runs handlers.

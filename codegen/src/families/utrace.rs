@@ -303,6 +303,13 @@ impl EmitFamily for UtraceFamily {
         }
         process_owner_check()
     }
+
+    fn object(&self, probe: &Probe) -> Option<String> {
+        match &probe.attachment.as_any().downcast_ref::<Utrace>()?.process {
+            Process::Path(path) => Some(path.to_string()),
+            Process::Pid(_) => None,
+        }
+    }
 }
 
 /// Lines that end a handler for unprivileged users when the process at hand is not theirs

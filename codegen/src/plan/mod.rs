@@ -276,6 +276,8 @@ pub struct Plan {
     pub refresh_timer: bool,
     /// Perf counters: name and path of the process.
     pub perf_counters: Vec<(SmolStr, SmolStr)>,
+    /// Symbol, unwind and line tables; [`plan`] leaves them empty, see [`collect`](crate::symbols::collect).
+    pub symbols: crate::symbols::Symbols,
 }
 
 impl Plan {
@@ -347,6 +349,7 @@ pub fn plan(
         needs,
         refresh_timer,
         perf_counters: program.perf_counters.clone(),
+        symbols: crate::symbols::Symbols::default(),
     };
     if let Err(problem) = verify::verify(&plan) {
         diagnostics.push(*problem);

@@ -4,7 +4,7 @@ mod compile;
 
 use crate::families;
 use crate::testing::{analyse, profile};
-use crate::{CUnit, emit, plan};
+use crate::{CUnit, Plan, emit, plan};
 use expect_test::{Expect, expect};
 use frontend::session::{Session, Version};
 
@@ -20,7 +20,8 @@ fn session() -> Session {
     Session { guru: true, ..Session::for_tests() }
 }
 
-fn emit_with(session: &Session, script: &str) -> Result<CUnit, String> {
+/// The plan of a script, or what is wrong with it.
+pub(crate) fn plan_with(session: &Session, script: &str) -> Result<Plan, String> {
     let tapset = [("tapset.stp".to_owned(), TAPSET.to_owned())];
     let analysed = analyse(session, "<input>", script, &tapset, &families::front());
     let errors: Vec<String> =
@@ -29,9 +30,12 @@ fn emit_with(session: &Session, script: &str) -> Result<CUnit, String> {
         return Err(errors.join("\n"));
     }
     let (major, minor) = session.version.major_minor();
-    let plan = plan(session, &analysed.sources, &analysed.program, &analysed.types, &profile(major, minor))
-        .map_err(|bag| bag.iter().map(|d| d.message.clone()).collect::<Vec<_>>().join("\n"))?;
-    Ok(emit(session, &plan))
+    plan(session, &analysed.sources, &analysed.program, &analysed.types, &profile(major, minor))
+        .map_err(|bag| bag.iter().map(|d| d.message.clone()).collect::<Vec<_>>().join("\n"))
+}
+
+fn emit_with(session: &Session, script: &str) -> Result<CUnit, String> {
+    plan_with(session, script).map(|plan| emit(session, &plan))
 }
 
 fn source(script: &str) -> String {
@@ -283,4 +287,93 @@ fn what_cannot_be_said_is_refused() {
     );
     let many = (0..33).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
     assert_eq!(refused(&format!("probe begin {{ print({many}) }}")), "too many arguments to print (33)");
+}
+
+#[test]
+fn tables_hold_what_the_runtime_knows() {
+    use crate::symbols::{BuildId, Object, Section, Symbols, Table};
+    let table = |bytes: &[u8]| Some(Table { address: 0x40, bytes: bytes.to_vec() });
+    let section = |name: &str, symbols: &[(u64, &str)]| Section {
+        name: name.into(),
+        size: 0x1000,
+        symbols: symbols.iter().map(|(at, name)| (*at, (*name).to_owned())).collect(),
+        frame_index: None,
+    };
+    let objects = vec![
+        Object {
+            name: "kernel".into(),
+            sections: vec![section("_stext", &[(0, "_stext"), (16, "do_\"it\"")])],
+            ..Object::default()
+        },
+        Object {
+            name: "/bin/x".into(),
+            path: Some("/bin/x".into()),
+            sections: vec![section(".dynamic", &[])],
+            build_id: Some(BuildId { bits: vec![0xa, 0x31], offset: 0x360 }),
+            eh_frame: table(b"\x00007?\"\xff"),
+            eh_frame_hdr: table(&[1]),
+            debug_line_str: table(b"a.c"),
+            ..Object::default()
+        },
+    ];
+    let text = |version: &str| {
+        let session = Session { version: Version(version.into()), ..session() };
+        let mut plan = plan_with(&session, "probe begin { println(1) }").unwrap();
+        plan.symbols = Symbols { objects: objects.clone(), missing: Vec::new() };
+        emit(&session, &plan).symbols
+    };
+    let newest = text("5.6");
+    assert!(!text("4.8").contains("debug_line_str"));
+    let start = newest.find("/* kernel").unwrap();
+    let end = newest.find("/* The module itself").unwrap();
+    expect![[r#"
+        /* kernel */
+        static struct _stp_symbol _stp_module_0_symbols_0[] = {
+          { 0x0, "_stext" },
+          { 0x10, "do_\"it\"" },
+        };
+        static struct _stp_section _stp_module_0_sections[] = {
+          { .name = "_stext", .size = 0x1000, .symbols = _stp_module_0_symbols_0, .num_symbols = 2 },
+        };
+        static struct _stp_module _stp_module_0 = {
+          .name = "kernel",
+          .sections = _stp_module_0_sections,
+          .num_sections = ARRAY_SIZE (_stp_module_0_sections),
+        };
+
+        /* /bin/x */
+        static uint8_t _stp_module_1_eh_frame[] =
+          "\000007\?\"\377";
+
+        static uint8_t _stp_module_1_eh_frame_hdr[] =
+          "\001";
+
+        static uint8_t _stp_module_1_debug_line_str[] =
+          "a.c";
+
+        static struct _stp_symbol _stp_module_1_symbols_0[] = {{0}};
+        static struct _stp_section _stp_module_1_sections[] = {
+          { .name = ".dynamic", .size = 0x1000, .symbols = _stp_module_1_symbols_0, .num_symbols = 0 },
+        };
+        static struct _stp_module _stp_module_1 = {
+          .name = "/bin/x",
+          .path = "/bin/x",
+          .sections = _stp_module_1_sections,
+          .num_sections = ARRAY_SIZE (_stp_module_1_sections),
+          .eh_frame = _stp_module_1_eh_frame,
+          .eh_frame_len = 7,
+          .eh_frame_addr = 0x40,
+          .unwind_hdr = _stp_module_1_eh_frame_hdr,
+          .unwind_hdr_len = 1,
+          .unwind_hdr_addr = 0x40,
+          .debug_line_str = _stp_module_1_debug_line_str,
+          .debug_line_str_len = 3,
+          .build_id_bits = (unsigned char *) "\x0a\x31",
+          .build_id_len = 2,
+          .build_id_offset = 0x360,
+        };
+
+    "#]]
+    .assert_eq(&newest[start..end]);
+    assert!(newest.contains("{ & _stp_module_0, & _stp_module_1, & _stp_module_self }"));
 }
