@@ -8,6 +8,10 @@ use frontend::syntax::{LibraryMacros, parse};
 use frontend::tree::print::Form;
 use std::fmt::Write;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

@@ -9,6 +9,10 @@ use frontend::syntax::{LibraryMacros, parse, parse_macros};
 use frontend::tree::print::Form;
 use std::time::Instant;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let mut session = Session::for_tests();
     let mut verbose = false;

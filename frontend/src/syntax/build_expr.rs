@@ -11,6 +11,18 @@ use smol_str::SmolStr;
 
 type Kind = ExprKind<Parsed>;
 
+/// How tightly `.` binds.
+const CONCAT: u8 = 7;
+
+/// An operator of a run and what stands to its left.
+struct Waiting {
+    strength: u8,
+    op: Id,
+    left: Value,
+    /// Further operands, for concatenation.
+    more: Vec<Value>,
+}
+
 /// A target path in the making.
 pub(crate) struct Path {
     origin: Origin,
@@ -161,11 +173,57 @@ impl Builder<'_> {
         self.value(op, subject.depth, kind)
     }
 
+    /// Operands with left-associative operators between them, as a tree.
+    pub fn run(&mut self, first: Value, rest: Vec<(Id, Value)>) -> Value {
+        // Operators whose right operand is not complete, each binding tighter than the one before.
+        let mut waiting: Vec<Waiting> = Vec::new();
+        let mut value = first;
+        for (op, next) in rest {
+            let strength = self.strength(op);
+            // Concatenation has any number of operands, so a further one joins those of the same run.
+            value = self.settle(&mut waiting, value, strength + u8::from(strength == CONCAT));
+            match waiting.last_mut() {
+                Some(last) if last.strength == CONCAT && strength == CONCAT => last.more.push(value),
+                _ => waiting.push(Waiting { strength, op, left: value, more: Vec::new() }),
+            }
+            value = next;
+        }
+        self.settle(&mut waiting, value, 0)
+    }
+
+    /// Gives `value` to the operators that bind at least as tightly as `strength`.
+    fn settle(&mut self, waiting: &mut Vec<Waiting>, mut value: Value, strength: u8) -> Value {
+        while let Some(mut last) = waiting.pop_if(|last| last.strength >= strength) {
+            value = if last.strength == CONCAT {
+                last.more.push(value);
+                self.concat(last.left, last.more)
+            } else {
+                self.binary(last.left, last.op, value)
+            };
+        }
+        value
+    }
+
     /// `first . rest`; the first part's token stands for the whole (5.6).
-    pub fn concat(&mut self, first: Value, rest: Vec<Value>) -> Value {
+    fn concat(&mut self, first: Value, rest: Vec<Value>) -> Value {
         let origin = first.node.origin.clone();
         let parts = args(first, rest);
         self.value_from(origin, parts.depth, ExprKind::Concat(parts.node))
+    }
+
+    /// How tightly an operator of a run binds (language.md 6).
+    fn strength(&self, op: Id) -> u8 {
+        match self.token(op).text.as_str() {
+            "||" => 1,
+            "&&" => 2,
+            "|" => 3,
+            "^" => 4,
+            "&" => 5,
+            "<<" | ">>" | ">>>" => 6,
+            "." => CONCAT,
+            "+" | "-" => 8,
+            _ => 9,
+        }
     }
 
     /// `-operand` and its kin.

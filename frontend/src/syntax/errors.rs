@@ -119,12 +119,12 @@ pub(crate) fn unexpected_end(context: &Context, tokens: &[RawToken]) -> Fault {
 /// The error of a token that only privileged files may have, where the grammar would accept it. Parsing resumes right
 /// there, not at the next declaration.
 pub(crate) fn needs_guru(context: &Context, class: Class, token: &RawToken, id: Id) -> Option<Fault> {
-    let kernel_form = token.token.text.starts_with("@k");
+    let kernel_form = || token.token.text.starts_with("@k");
     let (site, what) = match class {
         Class::Embedded => ("", ""),
         Class::Const => ("const", "@const"),
-        Class::Register if kernel_form => ("kregister", "@kregister"),
-        Class::Deref if kernel_form => ("kderef", "@kderef"),
+        Class::Register if kernel_form() => ("kregister", "@kregister"),
+        Class::Deref if kernel_form() => ("kderef", "@kderef"),
         _ => return None,
     };
     let wanted = expectation(context);

@@ -159,7 +159,7 @@ impl<'a> Lexer<'a> {
                 Piece::Number => self.token(TokenKind::Number, ascii(text), pos),
                 Piece::String => self.string(text, pos),
                 Piece::Embedded => self.embedded(text, pos),
-                Piece::Operator => self.token(TokenKind::Operator, ascii(text), pos),
+                Piece::Operator => self.token(TokenKind::Operator, operator(text), pos),
                 Piece::Junk => {
                     let text = format!("\\x{:02x}", text.first().copied().unwrap_or_default());
                     self.token(TokenKind::Junk, SmolStr::from(text), pos)
@@ -317,6 +317,19 @@ pub(crate) fn is_keyword(text: &str) -> bool {
 /// Text of a token whose bytes the lexer's rules limit to ASCII.
 fn ascii(text: &[u8]) -> SmolStr {
     std::str::from_utf8(text).map_or_else(|_| readable(text), SmolStr::new)
+}
+
+/// Text of an operator; those of one character are most of a script's tokens.
+fn operator(text: &[u8]) -> SmolStr {
+    const CHARACTERS: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+    match text {
+        [byte] => CHARACTERS
+            .bytes()
+            .position(|character| character == *byte)
+            .and_then(|at| CHARACTERS.get(at..=at))
+            .map_or_else(|| ascii(text), SmolStr::new_static),
+        _ => ascii(text),
+    }
 }
 
 /// Bytes as text: what is not UTF-8 becomes `\ooo`, which C reads back as the same byte.
