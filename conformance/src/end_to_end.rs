@@ -145,6 +145,7 @@ fn build(root: &Root, tool: &Tool, case: &Case, scratch: &Path) -> Result<Built>
         modules: vec![words.module_name().to_owned()],
         files: vec![module],
         limit: Some(case.limit),
+        wanted: Vec::new(),
     })))
 }
 
@@ -264,6 +265,7 @@ mod tests {
             end: JobEnd::Program(Ended::Exited(code)),
             stdout: stdout.into(),
             stderr: stderr.into(),
+            wanted: Vec::new(),
             problems: vec![],
             leaked: vec![],
         }

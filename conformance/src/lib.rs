@@ -4,6 +4,7 @@
 //! lab can judge `rstap` and `stap` by the same measure.
 
 pub mod case;
+pub mod dejagnu;
 pub mod end_to_end;
 pub mod lab;
 pub mod live;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::lab::batch::{self, Job, JobResult, Survival};
-use crate::lab::vm::Vm;
+use crate::lab::vm::{Folder, Vm};
 use crate::lab::{IoContext, LabError, Result};
 use crate::tool::{StaprunWords, shell_quoted};
 
@@ -87,7 +87,7 @@ pub struct LiveRun {
 pub fn run(vm: &Vm, live: &Live<'_>, interrupts: &Interrupts) -> Result<LiveRun> {
     let mut share = vm.share()?;
     if let Some((host, inside)) = live.folder {
-        share.add_folder(host, inside)?;
+        share.add_folder(Folder { host: host.to_owned(), inside: inside.to_owned(), read_only: false })?;
     }
     let job = job(live);
     batch::prepare(&share, 0, &job)?;
@@ -137,6 +137,7 @@ fn job(live: &Live<'_>) -> Job {
         files: vec![live.module.to_owned()],
         modules: vec![live.words.module_name().to_owned()],
         limit: None,
+        wanted: Vec::new(),
     }
 }
 

@@ -183,12 +183,7 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// The root's stap does not tell its version.
     pub fn new(lab: &'a Lab, root: &'a Root, upstream: &'a Path, group: Group) -> Result<Bench<'a>> {
-        let command = Tool::Stap.entry(root).command("stap", ["--version"])?;
-        let output = bounded::run(command, group.limits())?;
-        // stap prints its version to the standard error.
-        let version = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-        let stap_version = version.lines().next().unwrap_or_default().to_owned();
-        Ok(Bench { lab, root, upstream, group, stap_version })
+        Ok(Bench { lab, root, upstream, group, stap_version: stap_version(root)? })
     }
 
     /// What stap makes of a script; kept from an earlier run when nothing has changed.
@@ -256,6 +251,18 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// What the root's stap says about its version: one line.
+///
+/// # Errors
+/// It cannot be started.
+pub fn stap_version(root: &Root) -> Result<String> {
+    let command = Tool::Stap.entry(root).command("stap", ["--version"])?;
+    let output = bounded::run(command, Group::Parse.limits())?;
+    // stap prints its version to the standard error.
+    let version = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    Ok(version.lines().next().unwrap_or_default().to_owned())
+}
+
 /// The first line that reports an error: the ones that upstream's passes start with, else the last line there is
 /// (a usage error has no mark).
 fn first_error(stderr: &str) -> String {
@@ -283,7 +290,8 @@ pub fn difference(stap: &Opinion, rstap: &Opinion, compare_errors: bool) -> Opti
 }
 
 /// The differences that are accepted, each with its reason: lines of `group/name.stp: reason`, or
-/// `group/name.stp [root]: reason` when it holds in one root only. `#` starts a comment.
+/// `group/name.stp [root]: reason` when it holds in one root only. A result of a run-time test is written
+/// `group/name.exp "what was tested"` instead of `group/name.stp`. `#` starts a comment.
 #[derive(Clone, Debug, Default)]
 pub struct Known(Vec<(String, Option<String>, String)>);
 
@@ -299,12 +307,11 @@ impl Known {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let (subject, reason) = line
-                .split_once(": ")
+            let (subject, reason) = split_reason(line)
                 .filter(|(subject, reason)| subject.contains('/') && !reason.trim().is_empty())
                 .ok_or_else(|| format!("line {}: not `group/name.stp: reason`: {line}", number + 1))?;
-            let (name, root) = match subject.split_once(" [") {
-                Some((name, rest)) => (name, Some(rest.trim_end_matches(']').to_owned())),
+            let (name, root) = match subject.strip_suffix(']').and_then(|subject| subject.rsplit_once(" [")) {
+                Some((name, root)) => (name, Some(root.to_owned())),
                 None => (subject, None),
             };
             known.push((name.to_owned(), root, reason.trim().to_owned()));
@@ -319,6 +326,14 @@ impl Known {
         };
         self.0.iter().find(matches).map(|(_, _, reason)| reason.as_str())
     }
+}
+
+/// Cuts a line of the list at the colon before the reason, which is not one inside a quoted name.
+fn split_reason(line: &str) -> Option<(&str, &str)> {
+    let quoted = line.find(".exp \"").map_or(0, |at| at + ".exp \"".len());
+    let from = if quoted > 0 { quoted + line[quoted..].find(['"'])? } else { 0 };
+    let colon = from + line[from..].find(": ")?;
+    Some((&line[..colon], &line[colon + 2..]))
 }
 
 #[cfg(test)]
@@ -361,6 +376,16 @@ mod tests {
         let kept = Opinion { ended: Ended::Signalled(11), ..opinion(0, "e") };
         assert_eq!(Opinion::from_json(&kept.to_json()), Some(kept));
         assert_eq!(Opinion::from_json(&json!({ "ended": "new" })), None);
+    }
+
+    #[test]
+    fn known_differences_may_be_of_one_result() {
+        let known =
+            Known::parse("maps/a.exp \"b: c (d) [e]\" [forky]: so it is: here\nmaps/a.exp \"f\": always\n")
+                .unwrap();
+        assert_eq!(known.reason("maps/a.exp \"b: c (d) [e]\"", "forky"), Some("so it is: here"));
+        assert_eq!(known.reason("maps/a.exp \"b: c (d) [e]\"", "trixie"), None);
+        assert_eq!(known.reason("maps/a.exp \"f\"", "trixie"), Some("always"));
     }
 
     #[test]

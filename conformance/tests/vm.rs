@@ -17,6 +17,7 @@ fn job(name: &str, command: &str) -> Job {
         files: vec![],
         modules: vec!["dummy".into()],
         limit: Some(Duration::from_secs(30)),
+        wanted: Vec::new(),
     }
 }
 

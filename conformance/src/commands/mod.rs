@@ -5,6 +5,7 @@ pub mod cases;
 pub mod oracle;
 pub mod run;
 pub mod suite;
+pub mod suite_run;
 pub mod test;
 pub mod tools;
 

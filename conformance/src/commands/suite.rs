@@ -14,31 +14,45 @@ use conformance::suite::{self, Bench, Group, Known, Opinion, Script};
 use conformance::tool::{Tool, build};
 use rayon::prelude::*;
 
+use super::suite_run;
+
 /// Arguments of `suite`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The group of scripts, by the last pass that they go through
+    /// The group of scripts, by the last pass that they go through; `run`: the tests of what scripts do
     group: GroupName,
     /// The folder of upstream's source; without it there is nothing to compare
     #[arg(long)]
-    upstream: Option<PathBuf>,
+    pub upstream: Option<PathBuf>,
     /// A root to use; repeatable (forky unless given)
     #[arg(long = "root")]
-    roots: Vec<Suite>,
+    pub roots: Vec<Suite>,
     /// Compare only whether a script is accepted, not the words with which it is refused
     #[arg(long)]
     verdicts_only: bool,
     /// Only fill the cache of stap's verdicts
     #[arg(long, hide = true)]
-    stap_only: bool,
+    pub stap_only: bool,
     /// How many scripts to run at the same time (the number of processors unless given)
     #[arg(long, short)]
     jobs: Option<usize>,
     /// Write all results as JSON to this file
     #[arg(long)]
-    json: Option<PathBuf>,
-    /// Only scripts whose `folder/name` contains one of these
-    filters: Vec<String>,
+    pub json: Option<PathBuf>,
+    /// With `run`: leave DejaGnu's summaries and logs in this folder
+    #[arg(long)]
+    pub logs: Option<PathBuf>,
+    /// With `run`: how many seconds one test may take in the VM
+    #[arg(long, default_value_t = 300)]
+    pub limit: u64,
+    /// With `run`: only build modules into the tools' caches, which a later run finds there
+    #[arg(long, hide = true)]
+    pub build_only: bool,
+    /// With `run`: do not compare with stap, only count
+    #[arg(long)]
+    pub rstap_only: bool,
+    /// Only scripts or tests whose `folder/name` contains one of these
+    pub filters: Vec<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -47,15 +61,18 @@ enum GroupName {
     Sem,
     Trans,
     Build,
+    Run,
 }
 
-impl From<GroupName> for Group {
-    fn from(name: GroupName) -> Group {
-        match name {
-            GroupName::Parse => Group::Parse,
-            GroupName::Sem => Group::Sem,
-            GroupName::Trans => Group::Trans,
-            GroupName::Build => Group::Build,
+impl GroupName {
+    /// The group of scripts, if it is one.
+    fn scripts(self) -> Option<Group> {
+        match self {
+            GroupName::Parse => Some(Group::Parse),
+            GroupName::Sem => Some(Group::Sem),
+            GroupName::Trans => Some(Group::Trans),
+            GroupName::Build => Some(Group::Build),
+            GroupName::Run => None,
         }
     }
 }
@@ -71,11 +88,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(jobs) = arguments.jobs {
         rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global().context("starting threads")?;
     }
-    let group = Group::from(arguments.group);
+    let known = known()?;
+    let Some(group) = arguments.group.scripts() else {
+        return suite_run::run(arguments, upstream, &known);
+    };
     let scripts = scripts(upstream, group, &arguments.filters)?;
-    let list = build::workspace().join("conformance/known-differences.txt");
-    let text = std::fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;
-    let known = Known::parse(&text).map_err(|why| anyhow!("{}: {why}", list.display()))?;
     let lab = Lab::open()?;
     let rstap = match arguments.stap_only {
         true => None,
@@ -89,12 +106,24 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             report.add(&script.name, suite.name(), judge(arguments, &known, suite, script, &opinions));
         }
     }
+    finish(arguments, &report)
+}
+
+/// Prints the report, and writes it if that was asked for; the status says whether anything failed.
+pub fn finish(arguments: &Arguments, report: &Report) -> anyhow::Result<ExitCode> {
     if let Some(path) = &arguments.json {
         let text = format!("{:#}\n", report.json());
         std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     print!("{}\n{}\n", report.reasons(), report.tally());
     Ok(if report.tally().failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The list of accepted differences.
+fn known() -> anyhow::Result<Known> {
+    let list = build::workspace().join("conformance/known-differences.txt");
+    let text = std::fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;
+    Known::parse(&text).map_err(|why| anyhow!("{}: {why}", list.display()))
 }
 
 fn scripts(upstream: &Path, group: Group, filters: &[String]) -> anyhow::Result<Vec<Script>> {

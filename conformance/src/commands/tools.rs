@@ -82,6 +82,7 @@ pub fn vm(arguments: &VmArguments) -> anyhow::Result<ExitCode> {
         files: Vec::new(),
         modules: Vec::new(),
         limit: Some(std::time::Duration::from_secs(arguments.limit)),
+        wanted: Vec::new(),
     };
     let results = batch::run(&vm, &[job], |_| {})?;
     let result = results.first().context("the VM returned nothing")?;

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::bounded::Ended;
-use super::kernel_log::{self, Problem};
-use super::vm::{Running, Share, Vm, last_lines};
+use super::kernel_log::{self, Kind, Problem};
+use super::vm::{Folder, Running, Share, Vm, last_lines};
 use super::{IoContext, LabError, Result};
 
-/// How much longer than a job's limit the host waits before it gives the VM up.
+/// How much longer than a job's limit the host waits before it gives the VM up, and how long the agent may be silent.
 const GRACE: Duration = Duration::from_secs(90);
 /// How often the host looks at the shared folder.
 const POLL: Duration = Duration::from_millis(30);
@@ -32,6 +32,8 @@ pub struct Job {
     pub modules: Vec<String>,
     /// Wall-clock time inside the VM; none for as long as it likes.
     pub limit: Option<Duration>,
+    /// Names of files in the job's folder that are wanted back, for instance because the job writes them.
+    pub wanted: Vec<String>,
 }
 
 /// How a job ended.
@@ -57,6 +59,8 @@ pub struct JobResult {
     pub stdout: String,
     /// Its standard error.
     pub stderr: String,
+    /// The contents of the wanted files, in their order; a file that is not there has none.
+    pub wanted: Vec<String>,
     /// What the kernel complained about while it ran.
     pub problems: Vec<Problem>,
     /// Modules that were still loaded afterwards.
@@ -70,6 +74,14 @@ impl JobResult {
             && !matches!(self.end, JobEnd::KilledVm { .. })
             && !self.problems.iter().any(|problem| problem.kind.is_failure())
     }
+
+    /// Whether the jobs after it need a new boot: the VM is gone or damaged, or has a module that the agent, who
+    /// unloads those that the job named, knows nothing about.
+    fn spoils_vm(&self, job: &Job) -> bool {
+        matches!(self.end, JobEnd::KilledVm { .. })
+            || self.leaked.iter().any(|module| !job.modules.contains(module))
+            || self.problems.iter().any(|problem| matches!(problem.kind, Kind::Oops | Kind::Bug))
+    }
 }
 
 /// Runs all jobs in as few boots as possible; results come in the jobs' order. `on_result` hears of each as soon
@@ -77,11 +89,27 @@ impl JobResult {
 ///
 /// # Errors
 /// The VM cannot be booted, or the shared folder cannot be used. A failing job is not an error.
-pub fn run(vm: &Vm, jobs: &[Job], mut on_result: impl FnMut(&JobResult)) -> Result<Vec<JobResult>> {
+pub fn run(vm: &Vm, jobs: &[Job], on_result: impl FnMut(&JobResult)) -> Result<Vec<JobResult>> {
+    run_with(vm, jobs, &[], on_result)
+}
+
+/// The same with more folders of the host in the VM.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_with(
+    vm: &Vm,
+    jobs: &[Job],
+    folders: &[Folder],
+    mut on_result: impl FnMut(&JobResult),
+) -> Result<Vec<JobResult>> {
     let mut results: Vec<JobResult> = Vec::new();
     while results.len() < jobs.len() {
         let pending = &jobs[results.len()..];
-        let share = vm.share()?;
+        let mut share = vm.share()?;
+        for folder in folders {
+            share.add_folder(folder.clone())?;
+        }
         for (index, job) in pending.iter().enumerate() {
             prepare(&share, index, job)?;
         }
@@ -90,9 +118,9 @@ pub fn run(vm: &Vm, jobs: &[Job], mut on_result: impl FnMut(&JobResult)) -> Resu
             let end = wait(&mut running, index, job)?;
             let result = collect(&share, index, job, end)?;
             on_result(&result);
-            let lost = matches!(result.end, JobEnd::KilledVm { .. });
+            let spoilt = result.spoils_vm(job);
             results.push(result);
-            if lost {
+            if spoilt {
                 break;
             }
         }
@@ -141,11 +169,18 @@ fn wait(running: &mut Running<'_>, index: usize, job: &Job) -> Result<Survival> 
         if dir.join("done").exists() {
             return Ok(Survival::Alive);
         }
-        if !alive || job.limit.is_some_and(|limit| started.elapsed() > limit + GRACE) {
+        let late = job.limit.is_some_and(|limit| started.elapsed() > limit + GRACE);
+        if !alive || late || is_silent(&dir) {
             return Ok(Survival::Lost);
         }
         std::thread::sleep(POLL);
     }
+}
+
+/// Whether the agent has not shown itself for so long that the VM must hang.
+fn is_silent(job: &Path) -> bool {
+    let beat = fs::metadata(job.join("alive")).and_then(|metadata| metadata.modified());
+    beat.ok().and_then(|beat| beat.elapsed().ok()).is_some_and(|silence| silence > GRACE)
 }
 
 /// Whether the VM survived a job.
@@ -177,6 +212,7 @@ pub fn collect(share: &Share, index: usize, job: &Job, survival: Survival) -> Re
         end,
         stdout: read(&dir.join("stdout")).unwrap_or_default(),
         stderr: read(&dir.join("stderr")).unwrap_or_default(),
+        wanted: job.wanted.iter().map(|name| read(&dir.join(name)).unwrap_or_default()).collect(),
         problems: kernel_log::problems(&log),
         leaked,
     })

@@ -36,6 +36,7 @@ struct Bind {
 #[derive(Clone, Debug)]
 pub struct Entry {
     root: PathBuf,
+    read_only: bool,
     binds: Vec<Bind>,
     tmp: Tmp,
     cwd: PathBuf,
@@ -52,6 +53,7 @@ impl Entry {
     pub fn in_folder(dir: &Path) -> Entry {
         let entry = Entry {
             root: dir.to_owned(),
+            read_only: false,
             binds: Vec::new(),
             tmp: Tmp::Private,
             cwd: "/root".into(),
@@ -70,6 +72,12 @@ impl Entry {
     /// The same, but nothing can be written there.
     pub fn bind_read_only(mut self, host: &Path, inside: impl Into<PathBuf>) -> Entry {
         self.binds.push(Bind { host: host.to_owned(), inside: inside.into(), read_only: true });
+        self
+    }
+
+    /// Lets the command change nothing of the root itself, nor of `/sys`.
+    pub fn read_only(mut self) -> Entry {
+        self.read_only = true;
         self
     }
 
@@ -122,7 +130,12 @@ impl Entry {
         if self.tmp == Tmp::OfHost {
             mounts.push(self.mount("/tmp".as_ref(), "/tmp".as_ref())?);
         }
+        let root = c_path(&self.root)?;
         let mut read_only = Vec::new();
+        if self.read_only {
+            // Writing to the host's /sys is what a read-only root is meant to prevent first of all.
+            read_only.extend([root.clone(), c_path(&self.root.join("sys"))?]);
+        }
         for bind in &self.binds {
             let source = bind.host.canonicalize().doing(|| format!("finding {}", bind.host.display()))?;
             let (source, target) = self.mount(&source, &bind.inside)?;
@@ -135,7 +148,14 @@ impl Entry {
             Tmp::Private => Some(c_path(&self.root.join("tmp"))?),
             Tmp::OfHost => None,
         };
-        Ok(Steps { root: c_path(&self.root)?, private_tmp, mounts, read_only, cwd: c_path(&self.cwd)? })
+        Ok(Steps {
+            root,
+            root_is_mounted: self.read_only,
+            private_tmp,
+            mounts,
+            read_only,
+            cwd: c_path(&self.cwd)?,
+        })
     }
 
     /// Prepares one mount and its mount point.
@@ -166,6 +186,8 @@ fn leave_host_mounts() -> nix::Result<()> {
 /// Everything that the child does before it becomes the program, as prepared strings.
 struct Steps {
     root: CString,
+    /// Whether the root becomes a mount point of its own, as it must to be read-only.
+    root_is_mounted: bool,
     private_tmp: Option<CString>,
     /// Source and target, both paths of the host.
     mounts: Vec<(CString, CString)>,
@@ -178,6 +200,9 @@ impl Steps {
     fn take(&self) -> nix::Result<()> {
         let none: Option<&std::ffi::CStr> = None;
         leave_host_mounts()?;
+        if self.root_is_mounted {
+            mount(Some(self.root.as_c_str()), self.root.as_c_str(), none, MsFlags::MS_BIND, none)?;
+        }
         if let Some(tmp) = &self.private_tmp {
             mount(Some(c"tmpfs"), tmp.as_c_str(), Some(c"tmpfs"), MsFlags::empty(), Some(c"mode=1777"))?;
         }
@@ -227,6 +252,11 @@ mod tests {
         let entry = entry.bind_read_only(share.path(), "/mnt/x");
         let output = entry.command("/bin/busybox", ["touch", "/mnt/x/new"]).unwrap().output().unwrap();
         assert!(!output.status.success(), "a read-only folder was written to");
+        let entry = Entry::in_folder(root.path()).read_only().bind(share.path(), "/mnt/x");
+        let script = "echo a > /mnt/x/a && echo b > /tmp/b && ! /bin/busybox touch /bin/c /sys/c";
+        let output = entry.command("/bin/busybox", ["sh", "-c", script]).unwrap().output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(!root.path().join("bin/c").exists() && !root.path().join("tmp/b").exists());
         let here = std::fs::read_dir(root.path().join("mnt/x")).unwrap().count();
         assert_eq!(here, 0, "the mount was seen outside");
     }

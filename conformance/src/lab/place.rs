@@ -60,6 +60,14 @@ impl Lab {
         self.sub("verdicts")
     }
 
+    /// A folder for what the tools keep between runs of upstream's tests: modules, above all.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn suite_dir(&self) -> Result<PathBuf> {
+        self.sub("suite")
+    }
+
     /// A new temporary folder below the lab's, on the same file system as the roots; removed when dropped.
     ///
     /// # Errors

@@ -29,6 +29,9 @@ const PACKAGES: &[&str] = &[
     "iproute2",
 ];
 
+/// What upstream's run-time tests need on top: their driver, and `hexdump` for those that compare binary output.
+const DEJAGNU_PACKAGES: &[&str] = &["dejagnu", "expect", "bsdextrautils"];
+
 /// What debootstrap itself brings: an init system for the VM's services, and certificates for https mirrors.
 const BASE_INCLUDE: &str = "systemd-sysv,udev,kmod,ca-certificates,initramfs-tools";
 
@@ -79,7 +82,7 @@ pub fn make(suite: Suite, dir: &Path) -> Result<()> {
     } else {
         say(&format!("finishing the {suite} root in {}", dir.display()));
     }
-    install_packages(dir)?;
+    install_packages(dir, "kernel, headers, systemtap and gcc", PACKAGES)?;
     build_uname_library(dir)?;
     let share = dir.join(&SHARE[1..]);
     fs::create_dir_all(&share).doing(|| format!("making {}", share.display()))?;
@@ -115,7 +118,8 @@ fn script(suite: Suite) -> Option<PathBuf> {
     if scripts.join(suite.name()).exists() { None } else { Some(scripts.join("sid")) }
 }
 
-fn install_packages(dir: &Path) -> Result<()> {
+/// Installs `packages` with what they need into the root, which needs its base system.
+fn install_packages(dir: &Path, what: &str, packages: &[&str]) -> Result<()> {
     let entry = Entry::in_folder(dir).tmp(Tmp::Private).env("DEBIAN_FRONTEND", "noninteractive");
     let entry = proxies().into_iter().fold(entry, |entry, (name, value)| entry.env(name, value));
     // No service may start in a chroot (the convention of invoke-rc.d: 101 means "not allowed").
@@ -126,14 +130,27 @@ fn install_packages(dir: &Path) -> Result<()> {
     // An installation that was interrupted inside dpkg is completed first.
     let contained = |words: &[&str]| entry.command("unshare", [CONTAINED, UNCHANGED, words].concat());
     progress::run("configuring what is unpacked", &mut contained(&["dpkg", "--configure", "-a"])?)?;
-    let apt_get = |words: &[&'static str]| contained(&[&["apt-get"], APT_OPTIONS, words].concat());
-    if !has_package_lists(dir) {
+    let apt_get = |words: &[&str]| contained(&[&["apt-get"], APT_OPTIONS, words].concat());
+    // A finished root's lists may be old, and name files that the mirror no longer has.
+    if is_ready(dir) || !has_package_lists(dir) {
         progress::run("apt-get update in the root", &mut apt_get(&["update"])?)?;
     }
-    let words = [&["install", "-y", "--no-install-recommends"], PACKAGES].concat();
-    progress::run("installing kernel, headers, systemtap and gcc in the root", &mut apt_get(&words)?)?;
+    let words = [&["install", "-y", "--no-install-recommends"], packages].concat();
+    progress::run(&format!("installing {what} in the root"), &mut apt_get(&words)?)?;
     progress::run("removing downloaded packages", &mut apt_get(&["clean"])?)?;
     fs::remove_file(&policy).doing(|| format!("removing {}", policy.display()))
+}
+
+/// Adds what drives upstream's run-time tests to the finished root in `dir`, once.
+///
+/// # Errors
+/// Not root, or apt fails.
+pub fn add_dejagnu(dir: &Path) -> Result<()> {
+    if !done_extra(dir, "dejagnu") {
+        install_packages(dir, "DejaGnu", DEJAGNU_PACKAGES)?;
+        mark(dir, "dejagnu")?;
+    }
+    Ok(())
 }
 
 /// Words of unshare(1) for a command in a process namespace of its own, which the kernel ends with everything in
@@ -221,6 +238,11 @@ fn stamp(dir: &Path) -> PathBuf {
 fn done(dir: &Path, stage: &str) -> bool {
     // A stamp of any recipe version says that the base system is there.
     dir.join(format!(".lab-{stage}")).exists() || stamp(dir).exists()
+}
+
+/// Whether something beside the recipe was added to a finished root.
+fn done_extra(dir: &Path, what: &str) -> bool {
+    dir.join(format!(".lab-{what}")).exists()
 }
 
 fn mark(dir: &Path, stage: &str) -> Result<()> {

@@ -84,6 +84,15 @@ impl Root {
         Root::at(suite, dir)
     }
 
+    /// Adds what drives upstream's run-time tests (DejaGnu and expect), if it is not there yet.
+    ///
+    /// # Errors
+    /// Not root, no network, no space: see [`LabError`].
+    pub fn add_dejagnu(&self, lab: &Lab) -> Result<()> {
+        let _lock = lab.lock(&format!("root-{}", self.suite))?;
+        recipe::add_dejagnu(&self.dir)
+    }
+
     fn at(suite: Suite, dir: PathBuf) -> Result<Root> {
         let release = newest_release(&dir)?;
         Ok(Root { suite, dir, release })

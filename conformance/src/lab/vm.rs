@@ -103,12 +103,14 @@ impl Vm {
             .arg(self.root.kernel())
             .arg("-initrd")
             .arg(&self.initrd)
-            .args(["-append", "console=ttyS0 panic=-1 quiet loglevel=5"])
+            // On a busy host an emulated timer can be so late that the kernel takes it for broken.
+            .args(["-append", "console=ttyS0 panic=-1 quiet loglevel=5 no_timer_check"])
             .args(["-serial", &format!("file:{}", quoted(&share.console()))]);
         folder(&mut command, "root", self.root.dir(), ",readonly=on");
         folder(&mut command, "lab", share.path(), "");
-        for (index, (host, _)) in share.extra.iter().enumerate() {
-            folder(&mut command, &format!("extra{index}"), host, "");
+        for (index, extra) in share.extra.iter().enumerate() {
+            let more = if extra.read_only { ",readonly=on" } else { "" };
+            folder(&mut command, &format!("extra{index}"), &extra.host, more);
         }
         // A process group of its own: Ctrl-C is for the script, not for the emulator.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).process_group(0);
@@ -133,7 +135,18 @@ fn quoted(path: &Path) -> String {
 #[derive(Debug)]
 pub struct Share {
     dir: tempfile::TempDir,
-    extra: Vec<(PathBuf, String)>,
+    extra: Vec<Folder>,
+}
+
+/// Another host folder that a VM sees.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// Where it is on the host.
+    pub host: PathBuf,
+    /// The absolute path in the VM.
+    pub inside: String,
+    /// Nothing can be written there, and nothing may change it while the VM runs: the VM keeps what it has read.
+    pub read_only: bool,
 }
 
 impl Share {
@@ -147,14 +160,16 @@ impl Share {
         self.path().join("console")
     }
 
-    /// Shows another host folder, writable, at the absolute path `inside` of the VM.
+    /// Shows another host folder.
     ///
     /// # Errors
     /// The list of mounts cannot be written.
-    pub fn add_folder(&mut self, host: &Path, inside: &str) -> Result<()> {
-        self.extra.push((host.to_owned(), inside.to_owned()));
-        let lines =
-            self.extra.iter().enumerate().map(|(index, (_, inside))| format!("extra{index} {inside}\n"));
+    pub fn add_folder(&mut self, folder: Folder) -> Result<()> {
+        self.extra.push(folder);
+        let lines = self.extra.iter().enumerate().map(|(index, folder)| {
+            let options = if folder.read_only { "ro,cache=loose" } else { "rw" };
+            format!("extra{index} {options} {}\n", folder.inside)
+        });
         let path = self.path().join("mounts");
         fs::write(&path, lines.collect::<String>()).doing(|| format!("writing {}", path.display()))
     }

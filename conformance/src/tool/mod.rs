@@ -56,6 +56,14 @@ impl Tool {
         }
     }
 
+    /// The folder that must be shown for the program to be there, and where.
+    pub fn folder(&self) -> Option<(&Path, &'static str)> {
+        match self {
+            Tool::Rstap { dir } => Some((dir, PROGRAM_DIR)),
+            Tool::Stap => None,
+        }
+    }
+
     /// A command for the tool in `entry` (made by [`Tool::entry`]) that does `words` up to pass 4 and leaves what is
     /// needed for pass 5 in `dir`, which is the entry's folder `inside`.
     ///

@@ -2,7 +2,7 @@
 # Runs in the VM as process 1: does the jobs of the shared folder one after the other, then powers off.
 # A job is a folder with `command` (a bash script), `limit` (seconds, 0 for none) and `modules` (names it may load).
 # The agent adds stdout, stderr, status, kernel-log, modules-before, modules-after; `started` when it begins it,
-# `timed-out` when it had to stop it, and `done` last. A file `interrupt` put there by the host sends SIGINT.
+# `timed-out` when it had to stop it, `alive` again and again while it waits, and `done` last. A file `interrupt` put there by the host sends SIGINT.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LANG=C.UTF-8
 share=/mnt/lab
 
@@ -13,9 +13,9 @@ mount -t debugfs debugfs /sys/kernel/debug
 mount -t tracefs tracefs /sys/kernel/tracing
 hostname lab
 ip link set lo up
-while read -r tag dir; do
+while read -r tag options dir; do
     mkdir -p "$dir"
-    mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 "$tag" "$dir"
+    mount -t 9p -o "$options,trans=virtio,version=9p2000.L,msize=512000" "$tag" "$dir"
 done < "$share/mounts"
 
 # A pipe that nobody writes to: reading it with a time limit is a sleep that starts no process.
@@ -29,15 +29,19 @@ loaded() { cut -d' ' -f1 /proc/modules | sort; }
 set -m
 
 run_job() {
-    local limit pid state deadline
+    local limit pid state deadline beat
     cd "$1" || return
     limit=$(< limit)
     loaded > modules-before
     : > started
     bash ./command > stdout 2> stderr < /dev/null &
     pid=$!
-    deadline=$((SECONDS + limit))
+    deadline=$((SECONDS + limit)) beat=0
     while kill -0 "$pid" 2> /dev/null; do
+        if [ "$SECONDS" -ge "$beat" ]; then
+            : > alive
+            beat=$((SECONDS + 5))
+        fi
         if [ -e interrupt ]; then
             rm -f interrupt
             kill -INT -- "-$pid"

@@ -1,0 +1,114 @@
+//! `cargo lab suite run`: upstream's run-time tests, driven by DejaGnu in VMs, with stap and rstap.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use conformance::dejagnu::{self, Driver, Kept, Outcome, Pace, Test, sum};
+use conformance::lab::progress::say;
+use conformance::lab::{Lab, Root, Suite};
+use conformance::report::{Report, Verdict};
+use conformance::suite::Known;
+use conformance::tool::{Tool, build};
+
+use super::suite::{Arguments, finish};
+
+/// The root whose stap runs what it builds, and so can be compared with.
+const ORACLE: Suite = Suite::Forky;
+
+/// Runs the tests with both tools and lists every difference.
+pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Result<ExitCode> {
+    let tests = dejagnu::tests(upstream, &arguments.filters)?;
+    let lab = Lab::open()?;
+    let pace = Pace { test: Duration::from_secs(arguments.limit), ..Pace::default() };
+    let drive = |root: &Root, tool: &Tool, tests: &[Test]| {
+        root.add_dejagnu(&lab)?;
+        let driver = Driver::new(&lab, root, upstream, tool, pace, arguments.logs.as_deref())?;
+        driver.build_modules(tests)?;
+        if arguments.build_only {
+            return Ok(Vec::new());
+        }
+        driver.run(tests, |test, outcome| {
+            say(&format!("{}, {}: {}: {}", root.suite(), tool.name(), test.name, outcome.summary()));
+        })
+    };
+    let mut verdicts = BTreeMap::new();
+    if !arguments.rstap_only {
+        let root = Root::ready(&lab, ORACLE)?;
+        let kept = Kept::new(&lab, &root, upstream)?;
+        let missing: Vec<Test> = tests.iter().filter(|test| kept.outcome(test).is_none()).cloned().collect();
+        for (test, outcome) in missing.iter().zip(drive(&root, &Tool::Stap, &missing)?) {
+            kept.keep(test, &outcome)?;
+        }
+        verdicts.extend(tests.iter().filter_map(|test| Some((test.name.clone(), kept.outcome(test)?))));
+    }
+    let mut report = Report::default();
+    if arguments.stap_only {
+        for (name, outcome) in &verdicts {
+            report.add(name, ORACLE.name(), Verdict::Skipped(format!("stap: {}", outcome.summary())));
+        }
+        return finish(arguments, &report);
+    }
+    let rstap = Tool::Rstap { dir: build::rstap()? };
+    for suite in crate::chosen(&arguments.roots, &[Suite::Forky]) {
+        let root = Root::ready(&lab, suite)?;
+        let outcomes = drive(&root, &rstap, &tests)?;
+        for (test, outcome) in tests.iter().zip(&outcomes) {
+            let verdict = judge(known, suite, test, verdicts.get(&test.name), outcome);
+            report.add(&test.name, suite.name(), verdict);
+        }
+        print!("{}", counts(suite, &tests, &verdicts, &outcomes));
+    }
+    finish(arguments, &report)
+}
+
+/// Whether rstap's outcome is stap's.
+fn judge(known: &Known, suite: Suite, test: &Test, stap: Option<&Outcome>, rstap: &Outcome) -> Verdict {
+    let Some(stap) = stap else {
+        return match rstap.is_content() {
+            true => Verdict::Passed,
+            false => Verdict::Failed(vec![rstap.summary()]),
+        };
+    };
+    let mut differences = Vec::new();
+    let mut accepted = Vec::new();
+    let mut add =
+        |name: &str, text: String| match known.reason(&format!("{} \"{name}\"", test.name), suite.name()) {
+            Some(reason) => accepted.push(format!("{name}: {reason}")),
+            None => differences.push(text),
+        };
+    if stap.end != rstap.end {
+        add("end", format!("stap {}, rstap {}", stap.summary(), rstap.summary()));
+    }
+    for difference in sum::differences(&stap.lines, &rstap.lines) {
+        add(&difference.name, difference.to_string());
+    }
+    for complaint in rstap.complaints.iter().filter(|complaint| !stap.complaints.contains(complaint)) {
+        add("kernel", complaint.clone());
+    }
+    match () {
+        () if !differences.is_empty() && stap.lacks_debuginfo && !stap.has_passed() => {
+            Verdict::Skipped(format!("stap itself needs debug information: {}", stap.summary()))
+        }
+        () if !differences.is_empty() => Verdict::Failed(differences),
+        () if !accepted.is_empty() => Verdict::Skipped(format!("known differences: {}", accepted.join("; "))),
+        () if !stap.is_tested() => Verdict::Skipped(format!("neither tests anything: {}", stap.summary())),
+        () => Verdict::Passed,
+    }
+}
+
+/// A table of groups: how many results of which status each tool has.
+fn counts(suite: Suite, tests: &[Test], stap: &BTreeMap<String, Outcome>, rstap: &[Outcome]) -> String {
+    let mut text = String::new();
+    for group in dejagnu::GROUPS {
+        let of_group = || tests.iter().zip(rstap).filter(|(test, _)| test.group() == group);
+        if of_group().next().is_none() {
+            continue;
+        }
+        let stap = dejagnu::totals(of_group().filter_map(|(test, _)| stap.get(&test.name)));
+        let rstap = dejagnu::totals(of_group().map(|(_, outcome)| outcome));
+        text.push_str(&format!("{group} ({suite}): stap {stap}; rstap {rstap}\n"));
+    }
+    text
+}

@@ -1,0 +1,322 @@
+//! Running `.exp` files with one tool: once in the root for the modules, then in VMs for the results.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use super::{End, Outcome, Test, outcome, sum};
+use crate::lab::batch::{self, Job, JobEnd, JobResult};
+use crate::lab::bounded::{self, Ended, Limits};
+use crate::lab::progress::say;
+use crate::lab::vm::{Folder, Vm};
+use crate::lab::{IoContext, Lab, LabError, Result, Root, place};
+use crate::tool::Tool;
+
+/// Where upstream's tree appears, in the root and in the VM.
+const UPSTREAM: &str = "/mnt/upstream";
+/// Where the tool's folders appear: `bin` with the tool as `stap`, `cache`, and `here`, the working directory, which
+/// is a new one for each test. Paths are the same in the root and in the VM, because the tools' caches may go by them.
+const PLACE: &str = "/mnt/suite";
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// One test, in the VM.
+    pub test: Duration,
+    /// How many tests share a call of `runtest` in the first round. Its start costs as much as some tests.
+    pub tests_in_job: usize,
+    /// How many such calls share a boot at most, because what the VM keeps in memory grows.
+    pub jobs_in_boot: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace { test: Duration::from_secs(300), tests_in_job: 8, jobs_in_boot: 8 }
+    }
+}
+
+/// DejaGnu's files: results only, and everything.
+const SUMMARY: &str = "systemtap.sum";
+const LOG: &str = "systemtap.log";
+
+/// How long a test may take in the root, where its runs end at once but for building modules.
+const BUILD_LIMIT: Duration = Duration::from_secs(420);
+
+/// Drives tests with one tool in one root.
+#[derive(Debug)]
+pub struct Driver<'a> {
+    lab: &'a Lab,
+    root: &'a Root,
+    upstream: &'a Path,
+    tool: &'a Tool,
+    pace: Pace,
+    vm: Vm,
+    place: PathBuf,
+    /// Where DejaGnu's logs are put for people, if anywhere.
+    logs: Option<PathBuf>,
+}
+
+impl<'a> Driver<'a> {
+    /// Prepares the tool's folders and the root's VM.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    pub fn new(
+        lab: &'a Lab,
+        root: &'a Root,
+        upstream: &'a Path,
+        tool: &'a Tool,
+        pace: Pace,
+        logs: Option<&Path>,
+    ) -> Result<Driver<'a>> {
+        let place = lab.suite_dir()?.join(format!("{}-{}", root.suite(), tool.name()));
+        for folder in ["bin", "boot", "here", "cache/stap", "cache/rstap"] {
+            let dir = place.join(folder);
+            fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
+        }
+        let link = place.join("bin/stap");
+        // Left from an earlier run.
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(tool.program(), &link).doing(|| format!("making {}", link.display()))?;
+        let vm = Vm::prepare(lab, root)?;
+        let symbols = place.join(symbol_table(root));
+        if !symbols.exists() {
+            place::write_whole(&symbols, &functions(&vm)?)?;
+        }
+        Ok(Driver { lab, root, upstream, tool, pace, vm, place, logs: logs.map(Path::to_owned) })
+    }
+
+    /// Builds the modules of the tests, as far as they can be built without running any of them.
+    ///
+    /// # Errors
+    /// The root cannot be entered. A failing test is no error.
+    pub fn build_modules(&self, tests: &[Test]) -> Result<()> {
+        let done = AtomicUsize::new(0);
+        tests.par_iter().try_for_each(|test| {
+            self.build(test)?;
+            let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if count.is_multiple_of(10) || count == tests.len() {
+                say(&format!("modules for {count} of {} tests", tests.len()));
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs all tests; the outcomes come in their order. `on_outcome` hears of each when it is known.
+    ///
+    /// # Errors
+    /// The VM does not boot. A failing test is no error.
+    pub fn run(&self, tests: &[Test], mut on_outcome: impl FnMut(&Test, &Outcome)) -> Result<Vec<Outcome>> {
+        let _lock = self.lab.lock(&format!("suite-{}-{}", self.root.suite(), self.tool.name()))?;
+        let mut outcomes: BTreeMap<&Test, Outcome> = BTreeMap::new();
+        // What is not clear from a call with several tests, for instance which of them made the kernel complain,
+        // each test is asked alone.
+        for tests_in_job in [self.pace.tests_in_job.max(1), 1] {
+            let open: Vec<&Test> = tests.iter().filter(|test| !outcomes.contains_key(test)).collect();
+            let chunks: Vec<&[&Test]> = open.chunks(tests_in_job).collect();
+            for boot in chunks.chunks(self.pace.jobs_in_boot.max(1)) {
+                let jobs: Vec<Job> = boot.iter().map(|chunk| self.job(chunk)).collect();
+                let results = batch::run_with(&self.vm, &jobs, &self.folders(), |_| {})?;
+                for (chunk, result) in boot.iter().zip(&results) {
+                    for (test, outcome) in self.read(chunk, result)? {
+                        on_outcome(test, &outcome);
+                        outcomes.insert(test, outcome);
+                    }
+                }
+            }
+        }
+        let nothing = || Outcome::empty(End::KilledVm);
+        Ok(tests.iter().map(|test| outcomes.remove(test).unwrap_or_else(nothing)).collect())
+    }
+
+    /// What can be learnt about the tests of a job.
+    fn read<'t>(&self, tests: &[&'t Test], result: &JobResult) -> Result<Vec<(&'t Test, Outcome)>> {
+        let single = tests.len() == 1;
+        let finished = matches!(result.end, JobEnd::Program(Ended::Exited(status)) if status != LATE);
+        let complaints = outcome::complaints(result);
+        let [sums, logs] = [0, 1].map(|at| sum::sections(result.wanted.get(at).map_or("", String::as_str)));
+        let mut known = Vec::new();
+        for &test in tests {
+            let sum = sums.iter().position(|section| section.is_of(&test.name));
+            let log =
+                logs.iter().find(|section| section.is_of(&test.name)).map_or("", |section| section.text);
+            let end = match &result.end {
+                // What stands behind it in the summary began after it had ended.
+                _ if sum.is_some_and(|at| at + 1 < sums.len()) || finished => End::Finished,
+                JobEnd::KilledVm { .. } => End::KilledVm,
+                JobEnd::Program(_) => End::TimedOut,
+            };
+            let is_clear = sum.is_some() && complaints.is_empty() && end != End::KilledVm;
+            if single || is_clear {
+                let text = sum.map_or("", |at| sums[at].text);
+                let complaints = if single { complaints.clone() } else { Vec::new() };
+                let outcome = Outcome::new(end, text, log, complaints);
+                self.keep_logs(test, text, log)?;
+                known.push((test, outcome));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Runs a test in the root, where no module can be loaded. Its results are of no interest.
+    fn build(&self, test: &Test) -> Result<()> {
+        let here = self.lab.scratch("dejagnu")?;
+        let mut entry = self
+            .tool
+            .entry(self.root)
+            .read_only()
+            .bind_read_only(self.upstream, UPSTREAM)
+            .bind(&self.place, PLACE)
+            .bind_read_only(&self.place.join("boot"), "/boot")
+            .bind(here.path(), format!("{PLACE}/here"))
+            .cwd("/");
+        // rstap sees another kernel than the running one and ends after pass 4; it also looks at its staprun.
+        if matches!(self.tool, Tool::Stap) {
+            entry = entry.env("SYSTEMTAP_STAPRUN", "/bin/true");
+        }
+        // Namespaces and a smaller set of capabilities, because tests kill by name, load modules and write
+        // to /proc/sys, and this is not their machine.
+        let script = format!(
+            "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys || exit\n\
+             mkdir /tmp/bin && ln -s /bin/true /tmp/bin/staprun && export PATH=/tmp/bin:$PATH\n{}\
+             exec setpriv --bounding-set=-sys_module,-sys_boot,-sys_rawio,-sys_time,-sys_ptrace,-syslog \
+             {} > /tmp/output 2>&1\n",
+            preparation(),
+            runtest(&[test], "/tmp"),
+        );
+        let contained = ["--pid", "--fork", "--kill-child=KILL", "--mount", "--mount-proc", "--net"];
+        let words = [&contained[..], &["--propagation", "unchanged", "--", "bash", "-c", &script]].concat();
+        bounded::run(entry.command("unshare", words)?, Limits { time: BUILD_LIMIT, memory: None })?;
+        Ok(())
+    }
+
+    fn folders(&self) -> Vec<Folder> {
+        let folder = |host: &Path, inside: &str, read_only| Folder {
+            host: host.to_owned(),
+            inside: inside.to_owned(),
+            read_only,
+        };
+        let mut folders = vec![folder(self.upstream, UPSTREAM, true), folder(&self.place, PLACE, false)];
+        folders.extend(self.tool.folder().map(|(host, inside)| folder(host, inside, true)));
+        folders
+    }
+
+    /// A job that drives some tests.
+    fn job(&self, tests: &[&Test]) -> Job {
+        let symbols = symbol_table(self.root);
+        // At the end everything that tests left running is cleared away: of all processes of the VM, only this shell
+        // and the agent, which is process 1, are spared by a signal to everyone.
+        let command = format!(
+            "job=$PWD\n[ -e /{symbols} ] || cp {PLACE}/{symbols} /boot/\n\
+             mount -t tmpfs tmpfs {PLACE}/here\n{preparation}\
+             {runtest} > \"$job/output\" 2>&1 &\npid=$!\n{watch}\
+             wait $pid\n[ $late = 1 ] && status={LATE} || status=0\n\
+             kill -TERM -1\nsleep 1\nkill -KILL -1\ncd /\numount {PLACE}/here\nexit $status\n",
+            preparation = preparation(),
+            runtest = runtest(tests, "\"$job\""),
+            watch = watch(self.pace.test),
+        );
+        let tests_in_job = u32::try_from(tests.len()).unwrap_or(u32::MAX);
+        Job {
+            name: tests.first().map(|test| test.name.clone()).unwrap_or_default(),
+            command,
+            files: Vec::new(),
+            modules: Vec::new(),
+            limit: Some(self.pace.test.saturating_mul(tests_in_job) + Duration::from_secs(120)),
+            wanted: [SUMMARY, LOG].map(str::to_owned).to_vec(),
+        }
+    }
+
+    fn keep_logs(&self, test: &Test, sum: &str, log: &str) -> Result<()> {
+        let Some(logs) = &self.logs else { return Ok(()) };
+        let dir = logs.join(format!("{}-{}", self.root.suite(), self.tool.name()));
+        fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
+        let path = dir.join(format!("{}.log", test.name.replace('/', "-")));
+        fs::write(&path, format!("{sum}\n{log}")).doing(|| format!("writing {}", path.display()))
+    }
+}
+
+/// The status of a job in which a test took too long.
+const LATE: i32 = 99;
+
+/// Shell lines that watch `pid` and stop it when no new test has begun for so long.
+fn watch(limit: Duration) -> String {
+    format!(
+        "late=0 seen=-1 since=0\n\
+         while kill -0 $pid 2> /dev/null; do\n\
+         \tcount=$(grep -c '^Running {UPSTREAM}' \"$job/{SUMMARY}\" 2> /dev/null)\n\
+         \tif [ \"$count\" != \"$seen\" ]; then seen=$count since=$SECONDS; fi\n\
+         \tif [ $((SECONDS - since)) -ge {} ]; then late=1; kill -KILL $pid; fi\n\
+         \tsleep 2\ndone\n",
+        limit.as_secs()
+    )
+}
+
+/// Where translators look for the kernel's functions (stap's session.cxx: parse_kernel_functions), relative to `/`.
+fn symbol_table(root: &Root) -> String {
+    format!("boot/System.map-{}", root.release())
+}
+
+/// The text symbols of the running kernel, in the form of a `System.map`. Debian's packages only have a stub, for which
+/// translators print a warning, which most tests take for wrong output.
+fn functions(vm: &Vm) -> Result<Vec<u8>> {
+    let job = Job {
+        name: "symbols".into(),
+        command: "grep -i ' t [^ ]*$' /proc/kallsyms | grep -v '\\['".into(),
+        files: Vec::new(),
+        modules: Vec::new(),
+        limit: Some(Duration::from_secs(120)),
+        wanted: Vec::new(),
+    };
+    let results = batch::run(vm, &[job], |_| {})?;
+    match results.first() {
+        Some(result) if result.stdout.contains(" do_exit\n") => Ok(result.stdout.clone().into_bytes()),
+        _ => Err(LabError::Unexpected { what: "the VM shows no symbols of its kernel".into() }),
+    }
+}
+
+/// Shell lines that set the environment as upstream's makefile does (testsuite/Makefile.am: RUNTEST), for tools that
+/// were installed from Debian's packages, and the tool's caches in the working directory that becomes current.
+fn preparation() -> String {
+    let programs = format!("{PLACE}/bin");
+    format!(
+        "export PATH={programs}:$PATH LANG=C XDG_DATA_DIRS= BASE_MICROTESTS_FULL=1 SYSTEMTAP_TESTREMOTES=\n\
+         export SYSTEMTAP_RUNTIME=/usr/share/systemtap/runtime SYSTEMTAP_TAPSET=/usr/share/systemtap/tapset\n\
+         export SYSTEMTAP_PATH={programs} SYSTEMTAP_SPATH=/usr/sbin SYSTEMTAP_INCLUDES=/usr/include\n\
+         export PKGLIBDIR=/usr/libexec/systemtap SYSCONFDIR=/etc PYTHON3=/usr/bin/python3\n\
+         cd {PLACE}/here && mkdir .systemtap-root || exit\n\
+         ln -s {PLACE}/cache/stap .systemtap-root/cache\n\
+         ln -s {PLACE}/cache/rstap .systemtap-root/rstap-cache\n"
+    )
+}
+
+/// The command for some tests, with their summary and log in the folder `out` (a word of the shell).
+fn runtest(tests: &[&Test], out: &str) -> String {
+    let names: Vec<&str> = tests.iter().map(|test| test.name.as_str()).collect();
+    format!(
+        "runtest --tool systemtap --tool_opts install --srcdir {UPSTREAM}/testsuite --outdir {out} {}",
+        names.join(" ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shell_text_is_valid() {
+        let test = Test { name: "systemtap.maps/ix.exp".into() };
+        let text = format!(
+            "{}{}&\npid=$!\n{}",
+            preparation(),
+            runtest(&[&test, &test], "\"$job\""),
+            watch(Duration::from_secs(3))
+        );
+        let status = std::process::Command::new("bash").args(["-n", "-c", &text]).status();
+        assert!(status.is_ok_and(|status| status.success()), "{text}");
+    }
+}
