@@ -27,15 +27,15 @@ const PLACE: &str = "/mnt/suite";
 pub struct Pace {
     /// One test, in the VM.
     pub test: Duration,
-    /// How many tests share a call of `runtest` in the first round. Its start costs as much as some tests.
-    pub tests_in_job: usize,
+    /// How many tests share a call of `runtest`, round for round. Its start costs as much as some tests.
+    pub tests_in_job: [usize; 3],
     /// How many such calls share a boot at most, because what the VM keeps in memory grows.
     pub jobs_in_boot: usize,
 }
 
 impl Default for Pace {
     fn default() -> Pace {
-        Pace { test: Duration::from_secs(300), tests_in_job: 8, jobs_in_boot: 8 }
+        Pace { test: Duration::from_secs(300), tests_in_job: [16, 4, 1], jobs_in_boot: 4 }
     }
 }
 
@@ -115,7 +115,7 @@ impl<'a> Driver<'a> {
         let mut outcomes: BTreeMap<&Test, Outcome> = BTreeMap::new();
         // What is not clear from a call with several tests, for instance which of them made the kernel complain,
         // each test is asked alone.
-        for tests_in_job in [self.pace.tests_in_job.max(1), 1] {
+        for tests_in_job in self.pace.tests_in_job {
             let open: Vec<&Test> = tests.iter().filter(|test| !outcomes.contains_key(test)).collect();
             let chunks: Vec<&[&Test]> = open.chunks(tests_in_job).collect();
             for boot in chunks.chunks(self.pace.jobs_in_boot.max(1)) {
