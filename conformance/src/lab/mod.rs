@@ -17,6 +17,7 @@ pub mod place;
 pub mod progress;
 pub mod recipe;
 pub mod root;
+pub mod symbols;
 pub mod vm;
 
 pub use error::{IoContext, LabError, Result};
