@@ -5,6 +5,7 @@ pub mod effects;
 pub mod frame;
 pub mod ir;
 pub mod locks;
+pub mod loops;
 pub mod lower;
 pub mod names;
 mod planner;

@@ -1,7 +1,7 @@
 //! Postconditions of a plan: what the emitter and the kernel rely on.
 
-use super::Plan;
 use super::ir::Op;
+use super::{Plan, loops};
 use frontend::diag::Diagnostic;
 use std::collections::BTreeSet;
 
@@ -34,6 +34,12 @@ pub fn verify(plan: &Plan) -> Result<(), Box<Diagnostic>> {
             || plan.functions.iter().any(|function| counted(&function.body.ops))
         {
             return broken("actions are counted although time limits are suppressed");
+        }
+    } else {
+        let probes = plan.probes.iter().map(|probe| &probe.body);
+        let bodies = probes.chain(plan.functions.iter().map(|function| &function.body));
+        if let Some(top) = bodies.filter_map(|body| loops::uncounted(&body.ops)).next() {
+            return broken(&format!("the loop {} counts no actions", top.name()));
         }
     }
     Ok(())

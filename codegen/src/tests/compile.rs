@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Everything that a script can say, once.
-const EVERYTHING: &str = r#"
+pub(super) const EVERYTHING: &str = r#"
 global n = 3, s = "x", a[10], b%, st, sa, l9, sizes
 function fact:long(k:long) { if (k < 2) return 1; return k * fact(k - 1) }
 function pick(v) { if (v > 3) next; return v }
