@@ -76,6 +76,7 @@ pub fn profile(major: u32, minor: u32) -> RuntimeProfile {
         trace_magic: from((5, 0)),
         last_stmt: if from((5, 6)) { LastStatement::PerNesting } else { LastStatement::Pointer },
         softerror_handler: from((5, 6)),
+        exectrace: from((5, 6)),
         trace_register2: from((5, 6)),
         hrtimer_setup: from((5, 3)),
         timer_delete_sync: from((5, 3)),

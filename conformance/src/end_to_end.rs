@@ -121,6 +121,10 @@ fn build(root: &Root, tool: &Tool, case: &Case, scratch: &Path) -> Result<Built>
     let script = format!("{}.stp", case.name);
     fs::copy(&case.path, dir.join(&script)).doing(|| format!("copying {}", case.path.display()))?;
     let mut words = vec!["-m".to_owned(), case.module_name()];
+    if let Tool::Rstap { .. } = tool {
+        // A warning about the emitted C is a failure.
+        words.push("--strict-warnings".into());
+    }
     words.extend(case.args.iter().cloned());
     words.push(script);
     words.extend(case.words.iter().cloned());

@@ -94,6 +94,8 @@ pub struct RuntimeProfile {
     pub last_stmt: LastStatement,
     /// `handler-error.h` is there, with `_stp_softerror_handler(c)` (5.6).
     pub softerror_handler: bool,
+    /// `__stp_exectrace(text)`, which `-D STP_EXECTRACE` is for (5.6).
+    pub exectrace: bool,
     /// `STP_TRACE_REGISTER2(name, token, fn)` (5.6).
     pub trace_register2: bool,
     /// `STP_HRTIMER_SETUP(timer, fn, clock, mode)` replaces `hrtimer_init` and an assignment (5.3).
@@ -284,6 +286,7 @@ impl RuntimeProfile {
             trace_magic: rt.file_has_word("transport/transport_msgs.h", "STAP_TRACE_MAGIC"),
             last_stmt: if per_nesting { LastStatement::PerNesting } else { LastStatement::Pointer },
             softerror_handler: rt.has_file("handler-error.h"),
+            exectrace: rt.file_has_word("linux/runtime.h", "__stp_exectrace"),
             trace_register2: rt.file_has_word("linux/stp_tracepoint.h", "STP_TRACE_REGISTER2"),
             hrtimer_setup: rt.file_has_word("linux/timer.h", "STP_HRTIMER_SETUP"),
             timer_delete_sync: rt.has_word("STP_TIMER_DELETE_SYNC"),
@@ -318,6 +321,7 @@ impl RuntimeProfile {
             ("trace_magic", yes(self.trace_magic)),
             ("last_stmt", format!("{:?}", self.last_stmt)),
             ("softerror_handler", yes(self.softerror_handler)),
+            ("exectrace", yes(self.exectrace)),
             ("trace_register2", yes(self.trace_register2)),
             ("hrtimer_setup", yes(self.hrtimer_setup)),
             ("timer_delete_sync", yes(self.timer_delete_sync)),
@@ -511,6 +515,7 @@ pub(crate) mod tests {
             trace_magic                 yes
             last_stmt                   Pointer
             softerror_handler           no
+            exectrace                   no
             trace_register2             no
             hrtimer_setup               no
             timer_delete_sync           no

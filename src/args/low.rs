@@ -157,6 +157,8 @@ pub struct LowArgs {
     pub diagnostics: Option<DiagnosticsForm>,
     /// `--emit-staprun`.
     pub emit_staprun: Option<PathBuf>,
+    /// `--strict-warnings`.
+    pub strict_warnings: bool,
     /// Options that were given although this version does nothing with them, as spelled.
     pub ignored: Vec<String>,
     /// Notes of the parser that are no errors (`Truncating module name...`).

@@ -52,6 +52,16 @@ pub const FLAGS: &[Flag] = &[
         },
         ..BASE
     },
+    Flag {
+        long: Some("strict-warnings"),
+        doc: "In pass 4, let a warning of the compiler under the kernel's own flags fail the build, unless it is about \
+              the runtime's text.",
+        update: |low, _| {
+            low.strict_warnings = true;
+            Ok(())
+        },
+        ..BASE
+    },
 ];
 
 #[cfg(test)]

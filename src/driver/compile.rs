@@ -150,7 +150,7 @@ impl<'a> Workshop<'a> {
             make_words: low.kbuild_words.clone(),
             guru: self.session.guru,
             debug_info: low.debug,
-            strict: false,
+            strict: low.strict_warnings,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             noise: if verbosity > 2 { Noise::Commands } else { Noise::Quiet },
         };

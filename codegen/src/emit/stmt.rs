@@ -20,7 +20,13 @@ impl Speller<'_> {
 
     fn op(&self, out: &mut CWriter, op: &Op) {
         match op {
-            Op::Position(position) => out.line(super::expr::remark(position)),
+            Op::Position(position) => {
+                out.line(super::expr::remark(position));
+                if self.plan.settings.announce_statements {
+                    let text = super::writer::literal(position);
+                    out.line(format!("__stp_exectrace (__FILE__ \":\" _STRINGIFY (__LINE__) \" \" {text});"));
+                }
+            }
             Op::Set(to, val) => out.line(format!("{} = {};", self.place(*to), self.val(val))),
             Op::Update(to, op, val) => self.update(out, *to, *op, val),
             Op::Copy(to, text) => self.copy(out, *to, text),

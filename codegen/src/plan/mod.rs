@@ -238,6 +238,8 @@ pub struct Settings {
     pub suppress_handler_errors: bool,
     /// `--suppress-time-limits`.
     pub suppress_time_limits: bool,
+    /// `-D STP_EXECTRACE`, with a runtime that knows it: every statement announces itself in the kernel's log.
+    pub announce_statements: bool,
     /// `--modinfo`.
     pub modinfo: Vec<(String, String)>,
     /// Name of the module.
@@ -335,7 +337,7 @@ pub fn plan(
         !safe && probe.conditions.iter().any(|condition| condition.on_the_fly)
     });
     let plan = Plan {
-        settings: settings(session, sources),
+        settings: settings(session, sources, profile),
         profile: profile.clone(),
         embeds: embeds(program, session),
         map_types: storage::map_types(&globals),
@@ -461,7 +463,7 @@ fn embeds(program: &Program, session: &Session) -> Vec<EmbedPlan> {
         .collect()
 }
 
-fn settings(session: &Session, sources: &SourceMap) -> Settings {
+fn settings(session: &Session, sources: &SourceMap, profile: &RuntimeProfile) -> Settings {
     let script = sources.iter().find(|(_, file)| file.kind == FileKind::User);
     let script = script.map_or("<input>", |(_, file)| file.name.as_str());
     Settings {
@@ -480,7 +482,13 @@ fn settings(session: &Session, sources: &SourceMap) -> Settings {
         stdout_not_a_tty: !session.stdout_is_terminal && !session.version.before(5, 0),
         suppress_handler_errors: session.suppress_handler_errors,
         suppress_time_limits: session.suppress_time_limits,
+        announce_statements: profile.exectrace && defines(session, "STP_EXECTRACE"),
         modinfo: session.modinfo.clone(),
         module_name: session.module_name.clone(),
     }
+}
+
+/// Whether `-D` defines a macro.
+fn defines(session: &Session, name: &str) -> bool {
+    session.macros.iter().any(|text| text.split('=').next() == Some(name))
 }

@@ -268,6 +268,22 @@ fn suppressed_time_limits_leave_no_action_code() {
 }
 
 #[test]
+fn statements_announce_themselves_when_asked_to() {
+    let with = |level: &str| {
+        let macros = vec!["STP_EXECTRACE".to_owned()];
+        let version = Version(level.into());
+        let session = Session { macros, version: version.clone(), compatible: version, ..session() };
+        emit_with(&session, "probe begin { exit() }").unwrap().source
+    };
+    assert!(
+        with("5.6")
+            .contains("__stp_exectrace (__FILE__ \":\" _STRINGIFY (__LINE__) \" \" \"<input>:1:15\");")
+    );
+    assert!(!with("5.1").contains("exectrace"));
+    assert!(!source("probe begin { exit() }").contains("exectrace"));
+}
+
+#[test]
 fn old_runtimes_have_one_statement_pointer() {
     let session = Session { version: Version("5.1".into()), compatible: Version("5.1".into()), ..session() };
     let unit = emit_with(&session, "probe begin { exit() }").unwrap();
