@@ -5,7 +5,7 @@
 //! | `kprobe.function("f")`, `.call` | entry of a kernel function; `* ? [ {` make a pattern |
 //! | `kprobe.function("f").return[.maxactive(N)]` | its return; `@entry(expression)` is evaluated at entry |
 //! | `kprobe.module("m").function("f")...` | the same in a module |
-//! | `kprobe.statement(ADDRESS).absolute` | an address, `-g` only |
+//! | `kprobe.statement(ADDRESS).absolute`, `kernel.statement(ADDRESS).absolute` | an address, `-g` only |
 //!
 //! No context variables. Privileged. The names are those of the kernel's symbol table; where no table is at hand an
 //! exact name is taken as it is, and the kernel says at registration if there is no such function.
@@ -71,6 +71,7 @@ const PATTERNS: &[Pattern] = &[
         ("maxactive", Number)
     ),
     pattern!(Privileged: ("kprobe", None), ("statement", Number), ("absolute", None)),
+    pattern!(Privileged: ("kernel", None), ("statement", Number), ("absolute", None)),
 ];
 
 /// The family.
@@ -107,16 +108,22 @@ impl Family for KprobeFamily {
                 let message = "absolute statement probe in unprivileged script; need stap -g";
                 return Err(Box::new(Diagnostic::semantic("kprobe.absolute", message).at(context.origin)));
             }
+            let by_kernel = point::has(point, "kernel");
             let final_point = rewritten(
                 point,
                 vec![
-                    ("kprobe", None),
+                    (if by_kernel { "kernel" } else { "kprobe" }, None),
                     ("statement", Some(Literal::Address(address as u64))),
                     ("absolute", None),
                 ],
             );
             let place = Place::Absolute(address as u64);
-            return Ok(vec![derived(point, final_point, place, SmolStr::default(), max_active)]);
+            let mut derived = derived(point, final_point, place, SmolStr::default(), max_active);
+            if by_kernel {
+                // tapsets.cxx: `dwarf_derived_probe::printsig`, with no section before the plus sign
+                derived.remark = format_smolstr!(" /* pc=+{:#x} */", address as u64);
+            }
+            return Ok(vec![derived]);
         }
         let Some(function) = point::string(point, "function") else { return Ok(Vec::new()) };
         let with_suffixes = |head: Vec<(&'static str, Option<Literal>)>| {

@@ -101,7 +101,6 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         table.functions_and_statements(Access::Privileged, root);
         table.add(Access::Privileged, &[root, &[("tracepoint", Param::String)]]);
     }
-    table.add(Access::Privileged, &[&kernel, &ABSOLUTE]);
     table.add(Access::Privileged, &[&kernel, &[("trace", Param::String)]]);
     let mark = ("mark", Param::String);
     table.add(Access::Privileged, &[&kernel, &[mark]]);
@@ -211,7 +210,6 @@ mod tests {
             "module(string).statement(string).nearest",
             "process.library(string).plt(string).return",
             "process(number).statement(number).absolute.return",
-            "kernel.statement(number).absolute",
         ] {
             assert!(text.iter().any(|point| point == wanted), "{wanted}");
         }
