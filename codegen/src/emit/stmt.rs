@@ -38,8 +38,9 @@ impl Speller<'_> {
             Op::Eval(val) => out.line(format!("(void) ({});", self.val(val))),
             Op::If(condition, then, otherwise) => self.branch(out, condition, then, otherwise),
             Op::Label(label) => {
-                // A label needs a statement, even at the end of a block; nobody may ever `continue`.
-                let unused = if label.kind == LabelKind::Continue { " __attribute__((unused))" } else { "" };
+                // A label needs a statement, even at the end of a block; nobody may ever `continue`, and nothing
+                // leaves `while (1)`.
+                let unused = if label.kind == LabelKind::Top { "" } else { " __attribute__((unused))" };
                 out.label(format!("{}:{unused};", label.name()));
             }
             Op::Goto(label) => out.line(format!("goto {};", label.name())),
