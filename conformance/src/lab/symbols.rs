@@ -36,6 +36,7 @@ pub fn ready(lab: &Lab, root: &Root) -> Result<PathBuf> {
         files: Vec::new(),
         modules: Vec::new(),
         limit: Some(Duration::from_secs(60)),
+        wanted: Vec::new(),
     };
     let results = batch::run(&Vm::prepare(lab, root)?, &[job], |_| {})?;
     match results.first() {
