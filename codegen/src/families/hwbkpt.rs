@@ -17,6 +17,7 @@ use crate::families::point::{self, rewritten};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
 use frontend::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
+use frontend::session::Session;
 use frontend::syntax::ast::ProbePoint;
 use frontend::tree::Literal;
 use runtime_shim::profile::HwBreakpoint;
@@ -67,6 +68,8 @@ const PATTERNS: &[Pattern] = patterns! {
     "process" All [("data", Number), ("length", Number), ("rw", None)];
     "process" All [("data", String), ("write", None)];
     "process" All [("data", String), ("rw", None)];
+    "process" All [("data", String), ("length", Number), ("write", None)];
+    "process" All [("data", String), ("length", Number), ("rw", None)];
 };
 
 /// The family.
@@ -84,6 +87,13 @@ impl Family for HwbkptFamily {
 
     fn patterns(&self) -> &'static [Pattern] {
         PATTERNS
+    }
+
+    fn available(&self, session: &Session, pattern: &Pattern) -> bool {
+        let in_process = pattern.components[0].0 == "process";
+        let by_name = pattern.components[1].1 == Param::String;
+        let (major, minor) = if by_name { (5, 6) } else { (5, 1) };
+        !in_process || !session.version.before(major, minor)
     }
 
     fn derive(

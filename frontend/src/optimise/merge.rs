@@ -23,15 +23,21 @@ const SHARED: [&str; 4] = ["__tracepoint_arg_", "__lsm_arg_", "__nf_", "__mark_a
 /// entries of probes that go.
 ///
 /// Upstream takes a merged probe for empty if its first handler is, and so loses the others. Here an empty handler in
-/// front of the others stays out of it.
-pub(super) fn merge_probes(program: &mut Program, table: &mut TypeTable, empty: &mut Vec<bool>) {
+/// front of the others stays out of it, except in a listing: nothing gets lost there, and which points it names follows
+/// from what was merged.
+pub(super) fn merge_probes(
+    program: &mut Program,
+    table: &mut TypeTable,
+    empty: &mut Vec<bool>,
+    listing: bool,
+) {
     let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, probe) in program.probes.iter().enumerate() {
         if probe.synthetic || probe.condition.is_some() {
             continue;
         }
         let indexes = places.entry(place(probe)).or_default();
-        if !indexes.is_empty() || empty.get(index) != Some(&true) {
+        if listing || !indexes.is_empty() || empty.get(index) != Some(&true) {
             indexes.push(index);
         }
     }

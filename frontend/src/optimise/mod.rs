@@ -124,9 +124,10 @@ pub fn before_types(
     if diagnostics.has_errors() {
         return (table, diagnostics);
     }
-    // A listing wants every probe, also where upstream's has only one of those at the same place.
-    if !session.unoptimized && !session.mode.is_dump() && !session.version.before(5, 6) {
-        merge::merge_probes(program, &mut table, &mut empty);
+    // Listings too, since 5.6: of several aliases that lead to one place `-l` names the first, while `-L`, which implies
+    // `-u`, names all.
+    if !session.unoptimized && !session.version.before(5, 6) {
+        merge::merge_probes(program, &mut table, &mut empty, session.mode.is_dump());
     }
     drop_empty_probes(session, sources, program, &mut table, &empty, &mut diagnostics);
     (table, diagnostics)

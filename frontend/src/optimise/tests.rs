@@ -374,11 +374,14 @@ fn without_optimisation_only_what_later_passes_need_happens() {
 }
 
 #[test]
-fn listings_have_no_display_and_no_merged_probes() {
-    let session = Session { mode: Mode::List, ..Session::for_tests() };
-    let script = "global n probe begin { n++ } probe begin { n++ }";
-    let analysis = analyse_with(script, &session);
-    assert_eq!(analysis.program.probes.len(), 2);
+fn listings_have_no_display_and_merge_empty_probes_too() {
+    let probes = |mode, unoptimized| {
+        let session = Session { mode, unoptimized, ..Session::for_tests() };
+        let script = "global n probe begin { } probe begin { n++ }";
+        analyse_with(script, &session).program.probes.len()
+    };
+    // What `-l` and `-L` ask for.
+    assert_eq!((probes(Mode::List, false), probes(Mode::ListVariables, true)), (1, 2));
 }
 
 #[test]

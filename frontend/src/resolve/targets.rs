@@ -157,9 +157,41 @@ impl Resolver<'_> {
             self.diagnostics.push(Diagnostic::warning("resolve/skip-badvars", message).at(token));
             return Ok(Expr { origin: expr.origin.clone(), kind: ExprKind::Number { value: 0, hex: false } });
         }
+        if self.session.mode.is_dump()
+            && let Some(stand_in) = self.stand_in(scope, target, expr)?
+        {
+            return Ok(stand_in);
+        }
         let target = self.bind_target(scope, target)?;
         self.program.missing.push(Missing { token: token.clone(), reason: *reason });
         Ok(Expr { origin: expr.origin.clone(), kind: ExprKind::Target(target) })
+    }
+
+    /// In listings nobody reads the value, only the types of what it is assigned to: what stands behind a `@cast`, `@var`
+    /// or pointer of a type nobody knows is a number, unless it is pretty-printed.
+    fn stand_in(
+        &mut self,
+        scope: &mut Scope,
+        target: &Target<Parsed>,
+        expr: &Expr<Parsed>,
+    ) -> Bind<Option<Expr<Bound>>> {
+        let number =
+            |value| Expr { origin: expr.origin.clone(), kind: ExprKind::Number { value, hex: false } };
+        let mut address = match &target.base {
+            _ if matches!(target.path.last(), Some(TargetStep::Pretty(..))) => return Ok(None),
+            TargetBase::Symbol(_) => return Ok(None),
+            TargetBase::Cast { value, .. } | TargetBase::Value(value) => self.expr(scope, value)?,
+            TargetBase::Var { .. } => number(0),
+        };
+        for step in &target.path {
+            if let TargetStep::Index(origin, index) = step {
+                let (left, right) = (Box::new(address), Box::new(self.expr(scope, index)?));
+                let kind = ExprKind::Binary { op: BinaryOp::Add, left, right };
+                address = Expr { origin: origin.clone(), kind };
+            }
+        }
+        let kind = ExprKind::Deref { user: false, size: 8, address: Box::new(address) };
+        Ok(Some(Expr { origin: expr.origin.clone(), kind }))
     }
 
     fn bind_target(&mut self, scope: &mut Scope, target: &Target<Parsed>) -> Bind<Target<Bound>> {
@@ -243,7 +275,9 @@ impl Resolver<'_> {
                     self.warn_collapsed(token);
                     return Ok(false);
                 }
-                Ok(self.locate(scope, target, &TargetUse::Read, operand)?.is_ok())
+                let is_found = self.locate(scope, target, &TargetUse::Read, operand)?.is_ok();
+                let is_assumed = self.session.mode.is_dump() && !matches!(target.base, TargetBase::Symbol(_));
+                Ok(is_found || is_assumed)
             }
             ExprKind::Defined(_) | ExprKind::Number { .. } | ExprKind::String(_) => Ok(true),
             ExprKind::Entry(inner) if scope.probe.as_ref().is_some_and(|probe| probe.has_entry) => {
