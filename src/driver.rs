@@ -142,6 +142,7 @@ fn refuse(message: &dyn std::fmt::Display, hint: bool) -> Stop {
     eprintln!("{message}");
     if hint {
         eprintln!("Try '--help' for more information. [man stap]");
+        eprintln!("A message like [man foo] means for more info, run % man foo");
     }
     Stop::Failed
 }

@@ -97,6 +97,14 @@ impl Settings {
             .iter()
             .map(|option| format!("{option} is not supported by this version of systemtap"))
             .collect();
+        if let Some(given) = &mut low.sysroot {
+            *given = world.canonical(given).ok_or_else(|| {
+                SettingsError::Refused(format!(
+                    "ERROR: {} is an invalid directory for --sysroot",
+                    given.display()
+                ))
+            })?;
+        }
         let (script, arguments) = script_and_arguments(&mut low)?;
         let mut last_pass = low.last_pass.unwrap_or(5);
         let has_script = !low.mode.is_dump();
@@ -190,7 +198,7 @@ impl Settings {
             modinfo: low.modinfo.clone(),
             module_name: self.module_name(level, &tree.release),
             stdout_is_terminal: self.stdout_is_terminal,
-            search_path: self.paths.search.clone(),
+            search_path: self.search_path(),
             sysroot: low.sysroot.clone(),
             tapset_roots: self.paths.tapset_roots.clone(),
             kernel: Kernel {
@@ -212,6 +220,14 @@ impl Settings {
                 },
             },
         })
+    }
+
+    /// Where `process("name")` looks: `PATH` as the target has it, by the last `--sysenv` that sets it, else our own.
+    fn search_path(&self) -> Vec<PathBuf> {
+        match self.low.sysenv.iter().rev().find(|(name, _)| name == "PATH") {
+            Some((_, list)) => std::env::split_paths(list).collect(),
+            None => self.paths.search.clone(),
+        }
     }
 
     /// `-m`, or a name that depends on everything the user said and on nothing else, so that equal runs give equal C

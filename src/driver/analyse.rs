@@ -5,7 +5,7 @@ use super::clock::{Stopwatch, count, memory};
 use super::parse::Parsed;
 use crate::terminal::Terminal;
 use crate::world::OsWorld;
-use frontend::diag::Diagnostics;
+use frontend::diag::{Diagnostic, Diagnostics};
 use frontend::hir::{Program, dump};
 use frontend::optimise;
 use frontend::resolve::derive::Family;
@@ -97,6 +97,11 @@ fn elaborate(
     };
     let library = &parsed.library;
     let (mut program, diagnostics) = resolve(session, &OsWorld, &parsed.scripts, library, families);
+    if session.mode == Mode::DumpFunctions && session.version.before(5, 6) {
+        // Some function of the tapset never resolved there, so that types were not inferred: the list has declared ones.
+        let types = TypeTable::declared(&program);
+        return (Analysed { program, types }, sound);
+    }
     if !report(terminal, diagnostics) && !session.mode.is_dump() {
         let types = TypeTable::declared(&program);
         return (Analysed { program, types }, false);
@@ -113,7 +118,12 @@ fn elaborate(
         return (Analysed { program, types }, false);
     }
     let derive_end = |token: &Token| optimise::end_probe(session, &OsWorld, families, token);
-    let diagnostics = optimise::after_types(session, sources, &mut program, &mut types, &derive_end);
+    let mut diagnostics = optimise::after_types(session, sources, &mut program, &mut types, &derive_end);
+    if terminal.renderer.errors() > 0 {
+        // With --semantic-keep-going: nobody wonders why a script with errors has no probes.
+        let no_probes = |diagnostic: &Diagnostic| diagnostic.site == "optimise.no-probes";
+        diagnostics = diagnostics.into_iter().filter(|diagnostic| !no_probes(diagnostic)).collect();
+    }
     report(terminal, diagnostics);
     (Analysed { program, types }, sound)
 }

@@ -96,6 +96,11 @@ impl Family for HwbkptFamily {
         !in_process || !session.version.before(major, minor)
     }
 
+    fn access(&self, session: &Session, pattern: &Pattern) -> Access {
+        // Those of a process became everyone's with the dyninst runtime's own (NEWS of 5.6).
+        if session.version.before(5, 6) { Access::Privileged } else { pattern.access }
+    }
+
     fn derive(
         &self,
         context: &DeriveContext<'_>,

@@ -12,15 +12,15 @@ use frontend::session::Session;
 use frontend::syntax::ast::ProbePoint;
 
 const PATTERNS: &[Pattern] = &[
-    Pattern { components: &[("process", Param::String), ("insn", Param::None)], access: Access::All },
-    Pattern { components: &[("process", Param::Number), ("insn", Param::None)], access: Access::All },
+    Pattern { components: &[("process", Param::String), ("insn", Param::None)], access: Access::Privileged },
+    Pattern { components: &[("process", Param::Number), ("insn", Param::None)], access: Access::Privileged },
     Pattern {
         components: &[("process", Param::String), ("insn", Param::None), ("block", Param::None)],
-        access: Access::All,
+        access: Access::Privileged,
     },
     Pattern {
         components: &[("process", Param::Number), ("insn", Param::None), ("block", Param::None)],
-        access: Access::All,
+        access: Access::Privileged,
     },
 ];
 

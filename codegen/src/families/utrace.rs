@@ -125,7 +125,12 @@ impl Family for UtraceFamily {
                 check_pid(context, pid)?;
                 Process::Pid(pid)
             }
-            None => Process::Pid(0),
+            None => {
+                if let Some(pid) = context.session.target_pid.filter(|pid| *pid != 0) {
+                    check_pid(context, pid.into())?;
+                }
+                Process::Pid(0)
+            }
         };
         check_kernel(context)?;
         let entry = (event == Event::SyscallReturn)

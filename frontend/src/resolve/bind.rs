@@ -235,7 +235,13 @@ impl Resolver<'_> {
             }
             ExprKind::Concat(parts) => ExprKind::Concat(self.list(scope, parts)?),
             ExprKind::Ternary { condition, then, otherwise } => {
-                match self.decided(scope, condition)? {
+                // Since 5.6 numbers decide as early as `@defined`, so that only one arm is checked (tapsets.cxx:
+                // `var_expanding_visitor::visit_ternary_expression`).
+                let number = match condition.kind {
+                    ExprKind::Number { value, .. } if !self.session.version.before(5, 6) => Some(value),
+                    _ => None,
+                };
+                match self.decided(scope, condition)?.or(number) {
                     Some(0) => return self.expr(scope, otherwise),
                     Some(_) => return self.expr(scope, then),
                     None => {}

@@ -179,6 +179,11 @@ pub trait Family: Sync {
         true
     }
 
+    /// Who may use a pattern, if that has changed between levels.
+    fn access(&self, _session: &Session, pattern: &Pattern) -> Access {
+        pattern.access
+    }
+
     /// Derived probes of a point that matched one of the patterns (component by component, wildcards already
     /// replaced). An empty list is "no match".
     ///

@@ -121,7 +121,7 @@ impl PatternTree {
                 .iter()
                 .map(|(name, param)| Key { name: SmolStr::new_static(name), shape: Shape::from(*param) });
             let node = self.bind(keys);
-            self.nodes[node].access = pattern.access;
+            self.nodes[node].access = family.access(session, pattern);
             self.nodes[node].builders.push(Builder::Family(family));
         }
     }

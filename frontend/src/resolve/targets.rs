@@ -294,6 +294,10 @@ impl Resolver<'_> {
     }
 
     fn warn_collapsed(&mut self, token: &Token) {
+        // Older ones are silent (NEWS of 5.4: more is checked of what is elided).
+        if self.session.version.before(5, 4) {
+            return;
+        }
         let message = "Collapsing unresolved @define to 0 [stapprobes]";
         self.diagnostics.push(Diagnostic::warning("resolve/collapsed-defined", message).at(token));
     }
