@@ -38,16 +38,19 @@ pub enum Group {
     Trans,
     /// `buildok`, `buildko`: pass 4.
     Build,
+    /// Every script of the whole tree in pass 1, with `-g` and some arguments; what pass 1 prints is compared too.
+    ParseAll,
 }
 
 impl Group {
-    /// The names of its folders.
-    pub fn folders(self) -> [&'static str; 2] {
+    /// The names of its folders; `None` for all there are.
+    pub fn folders(self) -> Option<[&'static str; 2]> {
         match self {
-            Group::Parse => ["parseok", "parseko"],
-            Group::Sem => ["semok", "semko"],
-            Group::Trans => ["transok", "transko"],
-            Group::Build => ["buildok", "buildko"],
+            Group::Parse => Some(["parseok", "parseko"]),
+            Group::Sem => Some(["semok", "semko"]),
+            Group::Trans => Some(["transok", "transko"]),
+            Group::Build => Some(["buildok", "buildko"]),
+            Group::ParseAll => None,
         }
     }
 
@@ -56,7 +59,7 @@ impl Group {
     fn variables(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Group::Sem | Group::Trans | Group::Build => &[("STAP_NTHREADS", "1")],
-            Group::Parse => &[],
+            Group::Parse | Group::ParseAll => &[],
         }
     }
 
@@ -68,7 +71,7 @@ impl Group {
     /// What one run of one tool may use.
     pub fn limits(self) -> Limits {
         let seconds = match self {
-            Group::Parse => 120,
+            Group::Parse | Group::ParseAll => 120,
             Group::Sem | Group::Trans => 240,
             Group::Build => 420,
         };
@@ -86,6 +89,13 @@ pub struct Script {
     start: Start,
 }
 
+impl Script {
+    /// The file on the host.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// How upstream's harness starts a script (testsuite/lib/systemtap.exp:stap_run_batch).
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Start {
@@ -93,6 +103,8 @@ enum Start {
     Stap(Vec<String>),
     /// Anything else is a program of its own; one without `#!` is a shell script, as for the shell.
     Program(Vec<String>),
+    /// Whatever its first line says: stap, only to parse it.
+    Parse,
 }
 
 impl Script {
@@ -102,13 +114,21 @@ impl Script {
     }
 }
 
+/// Arguments for scripts that are only parsed: numbers, which most places of a script take.
+const ARGUMENTS: [&str; 6] = ["1", "2", "3", "4", "5", "6"];
+
 /// The scripts of a group below upstream's folder, by name.
 ///
 /// # Errors
 /// A folder or file cannot be read.
 pub fn scripts(upstream: &Path, group: Group) -> Result<Vec<Script>> {
     let mut scripts = Vec::new();
-    for folder in group.folders() {
+    let Some(folders) = group.folders() else {
+        add_all(&upstream.join("testsuite"), "", &mut scripts)?;
+        scripts.sort_by(|a, b| a.name.cmp(&b.name));
+        return Ok(scripts);
+    };
+    for folder in folders {
         let dir = upstream.join("testsuite").join(folder);
         let reading = || format!("reading {}", dir.display());
         for entry in fs::read_dir(&dir).doing(reading)? {
@@ -126,6 +146,23 @@ pub fn scripts(upstream: &Path, group: Group) -> Result<Vec<Script>> {
     }
     scripts.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(scripts)
+}
+
+/// Adds all scripts below a folder; `prefix` is its path from the top, with a slash at the end.
+fn add_all(dir: &Path, prefix: &str, scripts: &mut Vec<Script>) -> Result<()> {
+    let reading = || format!("reading {}", dir.display());
+    for entry in fs::read_dir(dir).doing(reading)? {
+        let entry = entry.doing(reading)?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = format!("{prefix}{}", name.to_string_lossy());
+        let kind = entry.file_type().doing(reading)?;
+        if kind.is_dir() {
+            add_all(&path, &format!("{name}/"), scripts)?;
+        } else if path.is_file() && path.extension().is_some_and(|extension| extension == "stp") {
+            scripts.push(Script { name, start: Start::Parse, path });
+        }
+    }
+    Ok(())
 }
 
 fn start(first_line: &str) -> Start {
@@ -148,6 +185,8 @@ pub struct Opinion {
     pub error: String,
     /// The pass that failed, if the tool said so.
     pub failed_pass: Option<u8>,
+    /// A digest of what it printed to the standard output, where that is compared; else empty.
+    pub output: String,
     /// Whether the tool itself failed: a panic.
     pub crashed: bool,
     /// How long the run took, in milliseconds.
@@ -170,6 +209,7 @@ impl Opinion {
             "ended": kind,
             "number": number,
             "error": self.error,
+            "output": self.output,
             "failed_pass": self.failed_pass,
             "crashed": self.crashed,
             "ms": self.milliseconds,
@@ -190,6 +230,7 @@ impl Opinion {
             error,
             // Kept verdicts of an earlier lab do not say.
             failed_pass: value["failed_pass"].as_u64().and_then(|pass| u8::try_from(pass).ok()),
+            output: value["output"].as_str().unwrap_or_default().to_owned(),
             crashed: value["crashed"].as_bool()?,
             milliseconds: value["ms"].as_u64()?,
         })
@@ -244,6 +285,9 @@ impl<'a> Bench<'a> {
             key.update(b"symbols");
         }
         key.update(&RUNNER_VERSION.to_le_bytes());
+        if script.start == Start::Parse {
+            key.update(b"parse");
+        }
         let kept =
             self.lab.verdict_dir()?.join(format!("{}-{}", self.root.suite(), &key.finalize().to_hex()[..32]));
         let known = fs::read_to_string(&kept).ok().and_then(|text| serde_json::from_str(&text).ok());
@@ -267,6 +311,10 @@ impl<'a> Bench<'a> {
             ended: finished.ended,
             error: first_error(&finished.stderr),
             failed_pass: failed_pass(&finished.stderr),
+            output: match script.start {
+                Start::Parse => blake3::hash(finished.stdout.as_bytes()).to_hex()[..16].to_owned(),
+                Start::Stap(_) | Start::Program(_) => String::new(),
+            },
             crashed: finished.stderr.contains("panicked at"),
             milliseconds: u64::try_from(finished.elapsed.as_millis()).unwrap_or(u64::MAX),
         })
@@ -294,8 +342,12 @@ impl<'a> Bench<'a> {
         let mut words = match &script.start {
             Start::Stap(words) => [vec![format!("{SHARE}/bin/stap")], words.clone()].concat(),
             Start::Program(words) => words.clone(),
+            Start::Parse => [format!("{SHARE}/bin/stap"), "-g".into(), "-p1".into()].to_vec(),
         };
         words.push(path);
+        if script.start == Start::Parse {
+            words.extend(ARGUMENTS.map(str::to_owned));
+        }
         let program = words.remove(0);
         entry.command(program, words)
     }
@@ -345,6 +397,9 @@ pub fn difference(stap: &Opinion, rstap: &Opinion, compare_errors: bool) -> Opti
         _ => stap.error == rstap.error,
     };
     match (same_verdict, same_words) {
+        (true, true) if stap.accepts() && stap.output != rstap.output => {
+            Some("both accept it, and print different trees".to_owned())
+        }
         (true, true) => None,
         _ => Some(format!("stap:  {stap}\nrstap: {rstap}")),
     }
@@ -413,6 +468,7 @@ mod tests {
         Opinion {
             ended: Ended::Exited(code),
             error: error.into(),
+            output: String::new(),
             failed_pass: None,
             crashed: false,
             milliseconds: 1,
@@ -442,6 +498,8 @@ mod tests {
         assert_eq!(difference(&opinion(1, "a"), &opinion(1, "b"), false), None);
         assert!(difference(&opinion(1, "a"), &opinion(1, "b"), true).is_some());
         assert!(difference(&opinion(0, ""), &opinion(1, ""), false).is_some());
+        let other_tree = Opinion { output: "x".into(), ..opinion(0, "") };
+        assert!(difference(&opinion(0, ""), &other_tree, true).is_some());
         let crash = Opinion { crashed: true, ..opinion(1, "a") };
         assert!(difference(&opinion(1, "a"), &crash, false).is_some());
     }

@@ -73,6 +73,7 @@ pub fn parse<'a>(
         terminal.line(error);
         failed = true;
     }
+    failed |= loaded.failed;
     let library = loaded.tapset;
     let warnings = library.take_diagnostics();
     terminal.diagnostics(&sources, warnings);

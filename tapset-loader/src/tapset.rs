@@ -67,6 +67,9 @@ pub struct Loaded<'a> {
     pub notes: Vec<String>,
     /// `usage error: ...` lines: the user's script is a file of the tapset.
     pub usage_errors: Vec<String>,
+    /// A macro file has errors, and the session's level does not go on without it: before 5.6 the run fails, with no
+    /// other message than that file's (language.md 27).
+    pub failed: bool,
     /// A new index to keep under [`index::name`], if the one that was given is not up to date.
     pub index: Option<Vec<u8>>,
 }
@@ -144,7 +147,8 @@ pub fn load<'a>(
     });
     let mut notes = macro_files.notes;
     notes.extend(script_files.notes);
-    Loaded { tapset, notes, usage_errors, index: new_index }
+    let failed = session.version.before(5, 6) && tapset.macro_files.len() < macro_files.files.len();
+    Loaded { tapset, notes, usage_errors, failed, index: new_index }
 }
 
 /// Names in alphabetical order.
@@ -336,6 +340,7 @@ impl Library for Tapset<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use frontend::session::Version;
     use frontend::world::MemoryWorld;
 
     fn session() -> Session {
@@ -415,6 +420,18 @@ mod tests {
         let mut sources = SourceMap::new();
         let damaged = load(&session, &world, &mut sources, None, Some(&index[..index.len() - 1]));
         assert_eq!(damaged.tapset.functions("other_name").len(), 1);
+    }
+
+    #[test]
+    fn a_broken_macro_file_ends_old_levels() {
+        let world = MemoryWorld::new().with("/t/m.stpm", "@define bad %( 1").with("/t/b.stp", "");
+        for (version, fails) in [("5.1", true), ("5.6", false)] {
+            let session = Session { version: Version(version.into()), ..session() };
+            let mut sources = SourceMap::new();
+            let loaded = load(&session, &world, &mut sources, None, None);
+            assert_eq!(loaded.failed, fails, "{version}");
+            assert_eq!(loaded.tapset.take_diagnostics().len(), 1);
+        }
     }
 
     #[test]

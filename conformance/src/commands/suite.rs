@@ -14,7 +14,7 @@ use conformance::suite::{self, Bench, Group, Known, Opinion, Script};
 use conformance::tool::{Tool, build};
 use rayon::prelude::*;
 
-use super::suite_run;
+use super::{round_trip, suite_run};
 
 /// Arguments of `suite`.
 #[derive(clap::Args)]
@@ -61,6 +61,8 @@ enum GroupName {
     Sem,
     Trans,
     Build,
+    /// Every script in pass 1, whatever its group
+    ParseAll,
     Run,
 }
 
@@ -72,6 +74,7 @@ impl GroupName {
             GroupName::Sem => Some(Group::Sem),
             GroupName::Trans => Some(Group::Trans),
             GroupName::Build => Some(Group::Build),
+            GroupName::ParseAll => Some(Group::ParseAll),
             GroupName::Run => None,
         }
     }
@@ -109,6 +112,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         say(&format!("{suite}: stap accepts {}, rstap {}", accepted(by_stap), accepted(by_rstap.count())));
         for (script, opinions) in opinions {
             report.add(&script.name, suite.name(), judge(arguments, &known, suite, script, &opinions));
+        }
+        if group == Group::ParseAll && !arguments.stap_only {
+            let files: Vec<PathBuf> = scripts.iter().map(|script| script.path().to_owned()).collect();
+            report.add("printed and parsed again", suite.name(), round_trip::of_scripts(&root, &files));
         }
     }
     finish(arguments, &report)

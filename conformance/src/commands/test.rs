@@ -5,11 +5,11 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use conformance::lab::progress::say;
-use conformance::lab::{Lab, Suite, host};
+use conformance::lab::{Lab, Root, Suite, host};
 use conformance::report::{Report, Verdict};
 use conformance::tool::{Tool, build};
 
-use super::cases;
+use super::{cases, round_trip};
 
 /// Arguments of `test`.
 #[derive(clap::Args)]
@@ -41,6 +41,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         (Ok(lab), Ok(dir)) => {
             let tool = Tool::Rstap { dir };
             for suite in suites {
+                if !arguments.cases_only {
+                    let verdict = match Root::ready(&lab, suite) {
+                        Ok(root) => round_trip::of_tapset(&root),
+                        Err(error) => Verdict::Skipped(error.to_string()),
+                    };
+                    report.add("tapset printed and parsed again", suite.name(), verdict);
+                }
                 cases::run_in(&lab, suite, &tool, &cases, &mut report);
             }
         }

@@ -15,6 +15,23 @@ pub fn workspace() -> PathBuf {
     manifest.parent().unwrap_or(manifest).to_owned()
 }
 
+fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
+}
+
+/// Builds the program that parses files, prints their trees and parses those, and returns its path.
+///
+/// # Errors
+/// cargo fails; the error carries its messages.
+pub fn round_trip() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace()).args(["build", "--profile", "lab", "--package", "frontend"]);
+    command.args(["--example", "round_trip"]);
+    progress::run_silently(&mut command, CARGO_LAST_WORDS)?;
+    Ok(target_dir().join("lab/examples/round_trip"))
+}
+
 /// How many lines of a failed build are shown.
 const CARGO_LAST_WORDS: usize = 200;
 
@@ -57,9 +74,7 @@ pub fn rstap_with(profile: Profile) -> Result<PathBuf> {
         .args(["--", "-C", "target-feature=+crt-static"]);
     // A first build takes a minute and shows its progress; warnings are for `cargo clippy` to report.
     progress::run_silently(&mut command, CARGO_LAST_WORDS)?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    let dir = target.join(profile.name());
+    let dir = target_dir().join(profile.name());
     if dir.join("rstap").exists() {
         Ok(dir)
     } else {

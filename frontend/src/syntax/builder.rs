@@ -12,6 +12,7 @@ use crate::source::{FileId, Token};
 use crate::tree::*;
 use lalrpop_util::ParseError;
 use smol_str::SmolStr;
+use std::collections::HashSet;
 
 /// A node and how deep the tree below it is.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ pub(crate) struct Builder<'i> {
     pub script: Script,
     /// Gates of `--compatible`.
     pub gates: Gates,
+    /// Names of the parameters of the function at hand.
+    params: HashSet<SmolStr>,
     /// First error of the declaration at hand that does not stop the grammar: nesting that is too deep.
     pub pending: Option<Box<Fault>>,
 }
@@ -64,7 +67,8 @@ pub(crate) struct Builder<'i> {
 impl<'i> Builder<'i> {
     /// A builder for a file without declarations.
     pub fn new(file: FileId, privileged: bool, tokens: &'i [RawToken], gates: Gates) -> Self {
-        Builder { tokens, script: Script::new(file, privileged), gates, pending: None }
+        let params = HashSet::new();
+        Builder { tokens, script: Script::new(file, privileged), gates, params, pending: None }
     }
 
     /// The token of that number.
@@ -187,7 +191,10 @@ impl<'i> Builder<'i> {
         declared: Option<DeclaredType>,
     ) -> Checked<Vec<Param>> {
         let text = self.text(name);
-        if list.iter().any(|param| param.name == text) {
+        if list.is_empty() {
+            self.params.clear();
+        }
+        if !self.params.insert(text.clone()) {
             return self.saw("param-duplicate", "duplicate parameter names", name, true);
         }
         list.push(Param { origin: self.origin(name), name: text, declared });
@@ -312,15 +319,27 @@ impl<'i> Builder<'i> {
         dot: Id,
         right: Vec<ProbePoint>,
     ) -> Checked<Vec<ProbePoint>> {
-        let mut product = Vec::with_capacity(left.len() * right.len());
         if left.len() * right.len() > MAX_POINTS {
             return self.saw("probe-product", "too many probe points", dot, false);
         }
-        for head in &left {
-            if head.optional || head.sufficient || head.condition.is_some() {
-                let message = "'?', '!' or condition must only be specified in suffix";
-                return self.at("point-suffix", message, &head.components[0].origin.0, dot);
+        let ended = |head: &&ProbePoint| head.optional || head.sufficient || head.condition.is_some();
+        if let Some(head) = left.iter().find(ended) {
+            let message = "'?', '!' or condition must only be specified in suffix";
+            return self.at("point-suffix", message, &head.components[0].origin.0, dot);
+        }
+        // Without groups the one point grows, since copying it for each of its components would take quadratic time.
+        if let [tail] = right.as_slice() {
+            let mut left = left;
+            for head in &mut left {
+                head.components.extend(tail.components.iter().cloned());
+                head.optional = tail.optional;
+                head.sufficient = tail.sufficient;
+                head.condition.clone_from(&tail.condition);
             }
+            return Ok(left);
+        }
+        let mut product = Vec::with_capacity(left.len() * right.len());
+        for head in &left {
             for tail in &right {
                 let mut components = head.components.clone();
                 components.extend(tail.components.iter().cloned());

@@ -58,9 +58,10 @@ fn long_lists_are_no_depth() {
         format!("probe begin {{ x = $x{} }}", "->a[1]".repeat(count)),
         format!("probe begin {{ x = {} }}", "\"a\" ".repeat(count)),
         format!("probe begin {{ f(1{}) }}", ", 1".repeat(count)),
+        format!("probe a{} {{ }}", ".b".repeat(count)),
+        format!("function f(a{}) {{ }}", (0..count).map(|index| format!(", a{index}")).collect::<String>()),
         (0..20_000).map(|index| format!("global g{index}\n")).collect(),
         format!("probe begin{} {{ }}", ", end".repeat(count)),
-        format!("probe a{} {{ }}", ".b".repeat(2000)),
     ];
     with_stack(move || {
         for script in scripts {

@@ -14,7 +14,7 @@ use super::token::RawToken;
 use super::words::operator_word;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::session::Session;
-use crate::source::{FileId, FileKind, SourceFile, TokenKind};
+use crate::source::{FileId, FileKind, SourceFile, Token, TokenKind};
 use lalrpop_util::ParseError;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
@@ -125,6 +125,13 @@ fn run_preprocessor(
 ) -> Stream {
     let lexer = Lexer::new(file, source.bytes(), &session.arguments, gates);
     preprocess(session, lexer, macros, &|name| is_operator_name(name, gates))
+}
+
+/// The tokens of a file as the lexer cuts them: with arguments pasted, before macros and conditionals.
+pub fn tokens(session: &Session, file: FileId, source: &SourceFile) -> Vec<Token> {
+    let gates = Gates::new(session, source);
+    let mut lexer = Lexer::new(file, source.bytes(), &session.arguments, gates);
+    std::iter::from_fn(|| lexer.next_token()).map(|raw| raw.token).collect()
 }
 
 /// True for the names whose use as a macro deserves a warning (parse.cxx: `lexer::atwords`).
