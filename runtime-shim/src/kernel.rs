@@ -141,7 +141,7 @@ pub enum KernelError {
 }
 
 /// Headers whose declarations decide whether a repair applies: below `include/`, or from the top for `arch/`.
-const ASKED_HEADERS: [&str; 12] = [
+const ASKED_HEADERS: [&str; 13] = [
     "arch/x86/include/asm/msr.h",
     "arch/x86/include/asm/percpu.h",
     "linux/hrtimer.h",
@@ -154,6 +154,7 @@ const ASKED_HEADERS: [&str; 12] = [
     "linux/timer.h",
     "linux/unaligned.h",
     "linux/uprobes.h",
+    "uapi/linux/nfs.h",
 ];
 /// Asked of too, apart because a kernel without them is usual.
 const ASKED_NEW_HEADERS: [&str; 2] = ["linux/unwind_deferred_types.h", "trace/events/sched.h"];

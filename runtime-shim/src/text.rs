@@ -35,9 +35,13 @@ pub enum RuntimeTextError {
     },
 }
 
-/// Key of the one tapset file that belongs to the runtime's surface: its embedded C calls kernel functions whose
+/// Key of a tapset file that belongs to the runtime's surface: its embedded C calls kernel functions whose
 /// form repairs have to know. It is read from the tapset beside the runtime, if there is one.
 pub const TAPSET_UTRACE: &str = "../tapset/linux/utrace.stp";
+/// The same for the names of NFS errors.
+pub const TAPSET_NFSDERRNO: &str = "../tapset/linux/nfsderrno.stp";
+/// All of them.
+const TAPSET_FILES: [&str; 2] = [TAPSET_UTRACE, TAPSET_NFSDERRNO];
 
 /// Sub-directories that are no part of the kernel runtime.
 const FOREIGN: [&str; 3] = ["dyninst", "bpf", "stapbpf"];
@@ -56,8 +60,10 @@ impl RuntimeText {
         let disk: Arc<dyn Files> = Arc::new(files.clone());
         let mut text = Self { dir: dir.to_path_buf(), disk: Some(disk), files: BTreeMap::new() };
         text.walk(files, "", 0);
-        if files.exists(&text.path_of(TAPSET_UTRACE)) {
-            text.files.insert(TAPSET_UTRACE.to_owned(), OnceLock::new());
+        for name in TAPSET_FILES {
+            if files.exists(&text.path_of(name)) {
+                text.files.insert(name.to_owned(), OnceLock::new());
+            }
         }
         Ok(text)
     }
@@ -128,7 +134,10 @@ impl RuntimeText {
 
     /// Whether `word` stands as a whole C identifier in any file outside the feature tests.
     pub fn has_word(&self, word: &str) -> bool {
-        let own = self.files.iter().filter(|(name, _)| !is_feature_test(name) && *name != TAPSET_UTRACE);
+        let own = self
+            .files
+            .iter()
+            .filter(|(name, _)| !is_feature_test(name) && !TAPSET_FILES.contains(&name.as_str()));
         own.map(|(name, text)| self.text(name, text)).any(|text| has_word(text, word))
     }
 

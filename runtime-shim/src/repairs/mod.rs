@@ -13,6 +13,7 @@ mod looked_up;
 mod lookup_one_len;
 mod msr_names;
 mod namespace_type;
+mod nfs_status;
 mod overlay;
 mod percpu_space;
 mod relay_padding;
@@ -108,6 +109,7 @@ pub const REPAIRS: &[&Repair] = &[
     &exit_tracepoint::REPAIR,
     &sighand_lock::REPAIR,
     &msr_names::REPAIR,
+    &nfs_status::REPAIR,
     &percpu_space::REPAIR,
     &bounds_sanitizer::REPAIR,
 ];
