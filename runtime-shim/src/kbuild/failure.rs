@@ -112,7 +112,11 @@ pub fn diagnose(kernel: &KernelTree, rt: &RuntimeText, log: &str) -> BuildFailur
     let lines = || log.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let cause = lines().find_map(cause_of).unwrap_or_else(|| {
         let runtime = rt.dir().display().to_string();
-        match lines().find(|line| line.contains(": error: ") || line.contains(": fatal error: ")) {
+        match lines().find(|line| is_error(line)) {
+            // The runtime's macro, but the module's use of it.
+            Some(line) if expanded_in_module(lines().skip_while(|other| *other != line).skip(1)) => {
+                Cause::Compile
+            }
             // Also in the farm of links that stands in for it, whose paths the compiler then shows.
             Some(line) if line.starts_with(&runtime) || line.contains("rstap_runtime/") => {
                 Cause::Runtime(runtime)
@@ -132,6 +136,19 @@ pub fn diagnose(kernel: &KernelTree, rt: &RuntimeText, log: &str) -> BuildFailur
         errors = last.iter().skip(last.len().saturating_sub(8)).map(|line| (*line).to_owned()).collect();
     }
     BuildFailure { cause, errors, release: kernel.release.clone() }
+}
+
+fn is_error(line: &str) -> bool {
+    line.contains(": error: ") || line.contains(": fatal error: ")
+}
+
+/// Whether the notes to an error, which follow it up to the next one, say that a macro was expanded in a unit of the
+/// module.
+fn expanded_in_module<'a>(behind: impl Iterator<Item = &'a str>) -> bool {
+    behind
+        .take_while(|line| !is_error(line))
+        .filter(|line| line.contains(": note: in expansion of macro "))
+        .any(|line| line.split(':').next().is_some_and(|file| file.ends_with("_src.c")))
 }
 
 fn cause_of(line: &str) -> Option<Cause> {
@@ -225,6 +242,20 @@ mod tests {
         ));
         assert_eq!(cause("fatal: write: No space left on device\n"), Cause::DiskFull);
         assert_eq!(cause("something odd\n"), Cause::Other);
+    }
+
+    #[test]
+    fn a_macro_of_the_runtime_is_not_to_blame_for_its_argument() {
+        let at = |user: &str| {
+            format!(
+                "/rt/linux/state.h:52:47: error: makes integer from pointer\n   52 | #define set(name, v)\n\
+                 {user}:190:34: note: in expansion of macro ‘set’\n"
+            )
+        };
+        assert_eq!(cause(&at("m_src.c")), Cause::Compile);
+        assert!(matches!(cause(&at("/rt/linux/task.c")), Cause::Runtime(_)));
+        let later = format!("/rt/a.h:1:1: error: bad\n{}", at("m_src.c"));
+        assert!(matches!(cause(&later), Cause::Runtime(_)));
     }
 
     #[test]
