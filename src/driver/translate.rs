@@ -38,6 +38,10 @@ pub fn translate(
         plan
     });
     if let (Ok(plan), 2..) = (&planned, verbosity) {
+        let recursion = if plan.nesting.recursive { "recursive" } else { "non-recursive" };
+        // Both blanks are stap's.
+        terminal
+            .line(&format!("function recursion-analysis: max-nesting {}  {recursion}", plan.nesting.deepest));
         let frame = codegen::frame_sizes(plan);
         terminal.line(&format!(
             "context frame: {} bytes for each processor (handlers {}, functions {} x {}, formats {})",

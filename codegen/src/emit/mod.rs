@@ -261,7 +261,7 @@ fn write_probe_table(out: &mut CWriter, plan: &Plan) {
 fn common_header(plan: &Plan) -> String {
     let settings = &plan.settings;
     let mut out = CWriter::new();
-    out.lines(format!("#ifndef MAXNESTING\n#define MAXNESTING {}\n#endif", plan.nesting));
+    out.lines(format!("#ifndef MAXNESTING\n#define MAXNESTING {}\n#endif", plan.nesting.levels()));
     let most = |of: fn(&crate::regex::Dfa) -> u32| plan.regexes.iter().map(of).max().unwrap_or(0);
     out.directive(format!("#define STAPREGEX_MAX_MAP {}", most(crate::regex::Dfa::num_map_items)));
     out.directive(format!("#define STAPREGEX_MAX_TAG {}", most(crate::regex::Dfa::num_tags)));

@@ -52,7 +52,7 @@ pub fn frame_sizes(plan: &Plan) -> FrameSizes {
     FrameSizes {
         handler: handlers.max().unwrap_or(0),
         function: functions.max().unwrap_or(0),
-        levels: u64::from(plan.nesting) + 1,
+        levels: u64::from(plan.nesting.levels()) + 1,
         format: formats.max().unwrap_or(0),
     }
 }

@@ -271,8 +271,8 @@ pub struct Plan {
     pub formats: FormatTable,
     /// Compiled patterns.
     pub regexes: Vec<crate::regex::Dfa>,
-    /// `MAXNESTING`.
-    pub nesting: u32,
+    /// How deep calls go.
+    pub nesting: storage::Nesting,
     /// Pragmas.
     pub needs: Needs,
     /// The background timer that applies changed conditions is needed.

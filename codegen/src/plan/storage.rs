@@ -234,9 +234,24 @@ const RECURSION: u32 = 10;
 /// A bound for the search on programs with very many recursive functions.
 const MOST_STEPS: u32 = 200_000;
 
-/// `MAXNESTING`: the longest chain of calls from any function, one for the probe that starts it, and some for
-/// recursion (translate.cxx: `recursion_info`).
-pub fn nesting(program: &Program) -> u32 {
+/// How deep calls go (translate.cxx: `recursion_info`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nesting {
+    /// The longest chain of calls from any function; recursion adds one.
+    pub deepest: u32,
+    /// Whether a function calls itself, over others or not.
+    pub recursive: bool,
+}
+
+impl Nesting {
+    /// `MAXNESTING`: one more for the probe that starts a chain, and some for recursion.
+    pub fn levels(self) -> u32 {
+        self.deepest + 1 + if self.recursive { RECURSION } else { 0 }
+    }
+}
+
+/// Looks for the longest chain of calls.
+pub fn nesting(program: &Program) -> Nesting {
     let calls: Vec<Vec<FunctionId>> =
         program.functions.iter().map(|function| callees(&function.body)).collect();
     let mut search =
@@ -245,8 +260,7 @@ pub fn nesting(program: &Program) -> u32 {
         let mut chain = Vec::new();
         search.visit(root, &mut chain);
     }
-    let recursion = if search.recursive { RECURSION } else { 0 };
-    search.deepest + 1 + recursion
+    Nesting { deepest: search.deepest, recursive: search.recursive }
 }
 
 struct Search<'a> {
