@@ -192,21 +192,17 @@ impl Mechanism for BeginMechanism {
         let mut probes: Vec<_> =
             cx.probes.iter().filter_map(|probe| Some((probe, *probe.attachment::<BeginProbe>()?))).collect();
         // Stable, so that equals keep the order of the script.
-        probes.sort_by_key(|(_, be)| be.priority);
+        probes.sort_by_key(|(_, be)| (be.kind as i32, be.priority));
+        let run = |kind: Kind| run(&probes.iter().map(|(_, be)| be.kind).collect::<Vec<_>>(), kind);
 
         let mut out = CWriter::new();
         out.line("/* begin, end and error probes */");
         out.open("static struct stap_be_probe {");
         out.line("const struct stap_probe * const probe;");
-        out.line("int state, type;");
+        out.line("int state;");
         out.close("} stap_be_probes[] = {");
         for (probe, be) in &probes {
-            out.line(format!(
-                "  {{ .probe = {}, .state = {}, .type = {} }},",
-                probe.pointer(),
-                be.kind.state(),
-                be.kind as i32
-            ));
+            out.line(format!("  {{ .probe = {}, .state = {} }},", probe.pointer(), be.kind.state()));
         }
         out.line("};");
         out.gap();
@@ -222,21 +218,19 @@ impl Mechanism for BeginMechanism {
         Sections {
             declarations: out.finish(),
             // Results of begin probes are not looked at: an error in one stops the session by itself.
-            init: run(probes.len(), Kind::Begin),
-            exit: run(probes.len(), Kind::End) + &run(probes.len(), Kind::Error),
+            init: run(Kind::Begin),
+            exit: run(Kind::End) + &run(Kind::Error),
             ..Sections::default()
         }
     }
 }
 
-/// Runs the probes of one kind; each checks the state of the session itself.
-fn run(count: usize, kind: Kind) -> String {
-    format!(
-        "for (i = 0; i < {count}; i++) {{\n\
-         \x20 struct stap_be_probe *stp = & stap_be_probes[i];\n\
-         \x20 if (stp->type == {})\n\
-         \x20   enter_be_probe (stp);\n\
-         }}\n",
-        kind as i32
-    )
+/// Runs the probes of one kind, which stand together in the table; each checks the state of the session itself.
+fn run(table: &[Kind], kind: Kind) -> String {
+    let Some(first) = table.iter().position(|&other| other == kind) else { return String::new() };
+    let end = first + table.iter().filter(|&&other| other == kind).count();
+    if end == first + 1 {
+        return format!("enter_be_probe (& stap_be_probes[{first}]);\n");
+    }
+    format!("for (i = {first}; i < {end}; i++)\n  enter_be_probe (& stap_be_probes[i]);\n")
 }

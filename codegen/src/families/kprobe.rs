@@ -315,14 +315,20 @@ impl Mechanism for KprobeMechanism {
         let count = entries.len();
         let mut out = CWriter::new();
         out.line("/* kprobes and kretprobes */");
-        // The runtime's table has its names as pointers or as arrays: pointers never waste space on the longest.
-        out.lines(
-            "#define STAP_KPROBE_PROBE_STR_module const char * const module\n\
-             #define STAP_KPROBE_PROBE_STR_section const char * const section\n\
+        // The runtime's table has its names as pointers or as arrays: whichever is smaller.
+        let longest = entries.iter().map(|(_, kprobe)| module_of(kprobe).len()).max().unwrap_or(0);
+        let module = if longest < std::mem::size_of::<u64>() {
+            format!("const char module[{}]", longest + 1)
+        } else {
+            "const char * const module".to_owned()
+        };
+        out.lines(format!(
+            "#define STAP_KPROBE_PROBE_STR_module {module}\n\
+             #define STAP_KPROBE_PROBE_STR_section const char section[1]\n\
              #include \"linux/kprobes.c\"\n\
              #undef STAP_KPROBE_PROBE_STR_module\n\
-             #undef STAP_KPROBE_PROBE_STR_section",
-        );
+             #undef STAP_KPROBE_PROBE_STR_section"
+        ));
         out.lines(format!(
             "#if defined(STAPCONF_UNREGISTER_KPROBES)\nstatic void * stap_unreg_kprobes[{count}];\n#endif"
         ));
@@ -348,13 +354,19 @@ impl Mechanism for KprobeMechanism {
     }
 }
 
+/// An absolute address belongs to the kernel; a symbol needs no module, it carries its own.
+fn module_of(kprobe: &Kprobe) -> &str {
+    match &kprobe.place {
+        Place::Symbol(_) => kprobe.module.as_str(),
+        Place::Absolute(_) => "kernel",
+    }
+}
+
 fn write_table_entry(out: &mut CWriter, index: usize, probe: &GroupProbe<'_>, kprobe: &Kprobe) {
     let (address, symbol) = match &kprobe.place {
         Place::Symbol(symbol) => (0, Some(symbol)),
         Place::Absolute(address) => (*address, None),
     };
-    // An absolute address belongs to the kernel; a symbol needs no module, it carries its own.
-    let module = if symbol.is_none() { "kernel" } else { kprobe.module.as_str() };
     out.open("{");
     if kprobe.on_return {
         out.line(".return_p = 1,");
@@ -366,7 +378,7 @@ fn write_table_entry(out: &mut CWriter, index: usize, probe: &GroupProbe<'_>, kp
         out.line(".optional_p = 1,");
     }
     out.line(format!(".address = (unsigned long) {address:#x}ULL,"));
-    out.line(format!(".module = {}, .section = \"\",", literal(module)));
+    out.line(format!(".module = {}, .section = \"\",", literal(module_of(kprobe))));
     if let Some(symbol) = symbol {
         out.line(format!(".symbol_name = {}, .offset = 0,", literal(symbol)));
     }

@@ -123,16 +123,73 @@ fn locks(cx: &Context<'_>, effects: &Effects, locked: &Effects) -> Vec<LockPlan>
 /// Leaves out what is known about the locks of a handler: on the way to the first place that takes them nobody has
 /// them, and at its end they are released anyway.
 pub fn simplify(ops: &mut Vec<Op>) {
-    if ops.last() == Some(&Op::Unlock) {
+    leave_the_last_release(ops);
+    know_the_first_taking(ops);
+}
+
+/// Drops a release behind which nothing is done: the end of the handler releases, whichever way leads there.
+fn leave_the_last_release(ops: &mut Vec<Op>) {
+    while ops.last() == Some(&Op::Unlock) {
         ops.pop();
     }
+    if let Some(Op::If(_, then, otherwise)) = ops.last_mut() {
+        leave_the_last_release(then);
+        leave_the_last_release(otherwise);
+    }
+}
+
+/// Marks the places that take the locks first on every way to them. Only one arm of a branch is taken, so each may have
+/// one. True if a way to the end of `ops` may take the locks.
+fn know_the_first_taking(ops: &mut [Op]) -> bool {
     for op in ops {
-        if *op == Op::Lock {
-            *op = Op::FirstLock;
-            return;
+        match op {
+            Op::Lock => {
+                *op = Op::FirstLock;
+                return true;
+            }
+            Op::If(_, then, otherwise) => {
+                let (then, otherwise) = (know_the_first_taking(then), know_the_first_taking(otherwise));
+                if then || otherwise {
+                    return true;
+                }
+            }
+            other => {
+                if any(std::slice::from_ref(other), &|op| matches!(op, Op::Lock)) {
+                    return true;
+                }
+            }
         }
-        if any(std::slice::from_ref(op), &|op| matches!(op, Op::Lock)) {
-            return;
-        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::ir::Val;
+
+    fn branch(then: Vec<Op>, otherwise: Vec<Op>) -> Op {
+        Op::If(Val::Const(1), then, otherwise)
+    }
+
+    #[test]
+    fn what_the_end_of_the_handler_does_is_not_done_before() {
+        let mut ops = vec![
+            branch(vec![Op::Lock, Op::Leave], vec![]),
+            branch(vec![Op::Lock, Op::Unlock], vec![Op::Unlock, branch(vec![Op::Unlock], vec![Op::Leave])]),
+        ];
+        simplify(&mut ops);
+        let expected = vec![
+            branch(vec![Op::FirstLock, Op::Leave], vec![]),
+            branch(vec![Op::Lock], vec![Op::Unlock, branch(vec![], vec![Op::Leave])]),
+        ];
+        assert_eq!(ops, expected);
+    }
+
+    #[test]
+    fn each_arm_of_the_first_branch_takes_them_first() {
+        let mut ops = vec![Op::Leave, branch(vec![Op::Lock], vec![Op::Lock]), Op::Lock];
+        simplify(&mut ops);
+        assert_eq!(ops, [Op::Leave, branch(vec![Op::FirstLock], vec![Op::FirstLock]), Op::Lock]);
     }
 }
