@@ -23,6 +23,7 @@ pub struct Vm {
     root: Root,
     initrd: PathBuf,
     accel: Accel,
+    counting: bool,
     scratch_parent: Lab,
 }
 
@@ -35,7 +36,13 @@ impl Vm {
         host::prepare_for_vms()?;
         let initrd = initrd::ready(lab, root)?;
         let accel = accel::best(lab, root)?;
-        Ok(Vm { root: root.clone(), initrd, accel, scratch_parent: lab.clone() })
+        Ok(Vm { root: root.clone(), initrd, accel, counting: false, scratch_parent: lab.clone() })
+    }
+
+    /// The same with one emulated processor on which every instruction takes one nanosecond, whatever it does.
+    pub fn counting_instructions(mut self) -> Vm {
+        self.counting = true;
+        self
     }
 
     /// The root whose kernel it boots.
@@ -96,9 +103,22 @@ impl Vm {
         let errors = share.path().join("qemu-errors");
         let errors = fs::File::create(&errors).doing(|| format!("making {}", errors.display()))?;
         let mut command = Command::new("qemu-system-x86_64");
+        if self.counting {
+            command.args([
+                "-accel",
+                "tcg,thread=single",
+                "-cpu",
+                "max",
+                "-icount",
+                "shift=0,sleep=off",
+                "-smp",
+                "1",
+            ]);
+        } else {
+            command.args(self.accel.qemu_args()).args(["-smp", "2"]);
+        }
         command
-            .args(self.accel.qemu_args())
-            .args(["-m", "2G", "-smp", "2", "-nodefaults", "-display", "none", "-no-reboot", "-nic", "none"])
+            .args(["-m", "2G", "-nodefaults", "-display", "none", "-no-reboot", "-nic", "none"])
             .arg("-kernel")
             .arg(self.root.kernel())
             .arg("-initrd")

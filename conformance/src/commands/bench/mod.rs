@@ -1,11 +1,16 @@
-//! `cargo lab bench`: how long rstap and stap take for the same work in the same root, and how much memory.
+//! `cargo lab bench`: what the same work costs with rstap and with stap in the same root.
 //!
-//! A table is a list of [`Task`]s; [`tables`] makes them, [`measure`] runs one command once, and this module puts the two
-//! tools side by side. To add a table, add a name and a function there.
+//! Time and memory of the tools themselves: a table is a list of [`Task`]s; [`tables`] makes them, [`measure`] runs one
+//! command once, and this module puts the two tools side by side. To add a table, add a name and a function there.
+//! What their modules cost, by the scripts in [`scripts`]: [`size`] and [`hits`].
 
+mod hits;
 mod measure;
+mod scripts;
+mod size;
 mod tables;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
@@ -48,6 +53,22 @@ pub struct Arguments {
 enum TableName {
     /// The short script in passes 1 and 2, with and without an index, and large scripts
     Pass1,
+    /// Bytes of modules
+    Size,
+    /// Instructions for each hit of a probe, counted in a VM
+    Hits,
+}
+
+/// Where the tables are made.
+struct Bench {
+    lab: Lab,
+    root: Root,
+    /// stap, then rstap.
+    tools: [Tool; 2],
+    /// Host folder that is [`CACHE`] inside the root.
+    cache: PathBuf,
+    /// Host folder that is [`FILES`] inside the root.
+    files: PathBuf,
 }
 
 /// Measures and prints the table.
@@ -56,15 +77,24 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let lab = Lab::open()?;
     let root = Root::ready(&lab, arguments.root)?;
     let tools = [Tool::Stap, Tool::Rstap { dir: build::rstap_with(arguments.profile)? }];
-    let tasks = match arguments.table {
-        TableName::Pass1 => tables::pass1(),
-    };
     let scratch = lab.scratch("bench")?;
     let (cache, files) = (scratch.path().join("cache"), scratch.path().join("files"));
     for folder in [&cache, &files] {
         std::fs::create_dir(folder).with_context(|| format!("making {}", folder.display()))?;
     }
-    for task in &tasks {
+    let bench = Bench { lab, root, tools, cache, files };
+    let met = match arguments.table {
+        TableName::Pass1 => times(&bench, &tables::pass1(), arguments)?,
+        TableName::Size => size::run(&bench)?,
+        TableName::Hits => hits::run(&bench)?,
+    };
+    Ok(if arguments.check && !met { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Prints a table of times; true if every goal was met.
+fn times(bench: &Bench, tasks: &[Task], arguments: &Arguments) -> anyhow::Result<bool> {
+    let Bench { root, tools, cache, files, .. } = bench;
+    for task in tasks {
         if let Some((name, text)) = &task.file {
             std::fs::write(files.join(name), text).with_context(|| format!("writing {name}"))?;
         }
@@ -72,12 +102,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     println!("{}, median of {}", root.release(), arguments.runs);
     println!("{:<34} {:>10} {:>8} {:>10} {:>8}  goal", "", "stap ms", "MiB", "rstap ms", "MiB");
     let mut missed = 0;
-    for task in &tasks {
+    for task in tasks {
         let mut costs = Vec::new();
-        for tool in &tools {
+        for tool in tools {
             let skipped = arguments.rstap_only && matches!(tool, Tool::Stap);
-            let entry =
-                tool.entry(&root).bind(&cache, CACHE).env("XDG_CACHE_HOME", CACHE).bind(&files, FILES);
+            let entry = tool.entry(root).bind(cache, CACHE).env("XDG_CACHE_HOME", CACHE).bind(files, FILES);
             costs.push(if skipped { None } else { Some(median(tool, &entry, task, arguments.runs)?) });
         }
         let (stap, rstap) = (costs.first().copied().flatten(), costs.last().copied().flatten());
@@ -89,7 +118,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         };
         println!("{:<34} {} {}  {verdict}", task.name, shown(stap), shown(rstap));
     }
-    Ok(if arguments.check && missed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(missed == 0)
 }
 
 /// The median time and the largest memory of some runs, after one that warms the caches.
