@@ -71,5 +71,5 @@ fn program(bench: &Bench) -> anyhow::Result<PathBuf> {
 
 fn job(name: &str, command: &str, files: Vec<PathBuf>, modules: Vec<String>) -> Job {
     let limit = Some(Duration::from_secs(120));
-    Job { name: name.into(), command: format!("exec {command}"), files, modules, limit }
+    Job { name: name.into(), command: format!("exec {command}"), files, modules, wanted: Vec::new(), limit }
 }
