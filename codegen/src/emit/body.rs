@@ -3,8 +3,8 @@
 use super::expr::{Speller, remark};
 use super::stmt::{write_lock, write_unlock};
 use super::writer::{CWriter, literal};
+use crate::plan::printing::may_print;
 use crate::plan::storage::{AUTOMATIC_LONGS, BodyPlan, LocalPlace};
-use crate::plan::verify::may_print;
 use crate::plan::{CodePlan, FunctionPlan, Plan, ProbePlan};
 use frontend::types::Type;
 
@@ -131,7 +131,8 @@ pub fn write_handler(out: &mut CWriter, plan: &Plan, probe: &ProbePlan) {
     if !probe.locks.is_empty() {
         write_unlock(out);
     }
-    if may_print(&probe.body.ops) || probe.conditions.iter().any(|condition| may_print(&condition.ops)) {
+    let conditions = || probe.conditions.iter().any(|condition| may_print(plan, &condition.ops));
+    if may_print(plan, &probe.body.ops) || conditions() {
         out.line("_stp_print_flush ();");
     }
     out.close("}");

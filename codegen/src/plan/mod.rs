@@ -9,6 +9,7 @@ pub mod loops;
 pub mod lower;
 pub mod names;
 mod planner;
+pub mod printing;
 pub mod storage;
 pub mod verify;
 

@@ -58,18 +58,3 @@ pub fn any(ops: &[Op], test: &dyn Fn(&Op) -> bool) -> bool {
             }
     })
 }
-
-/// True if the steps may print: by themselves, or by something that is called.
-pub fn may_print(ops: &[Op]) -> bool {
-    any(ops, &|op| {
-        matches!(
-            op,
-            Op::Print(_)
-                | Op::PrintChar(_)
-                | Op::PrintHist { .. }
-                | Op::Format { .. }
-                | Op::Call(_)
-                | Op::Code { .. }
-        )
-    })
-}

@@ -394,3 +394,20 @@ fn tables_hold_what_the_runtime_knows() {
     .assert_eq(&newest[start..end]);
     assert!(newest.contains("{ & _stp_module_0, & _stp_module_1, & _stp_module_self }"));
 }
+
+#[test]
+fn only_handlers_that_may_print_pass_output_on() {
+    let flushes = |body: &str| {
+        let script = format!(
+            "global n = 0, t = \"\"\nfunction shout() {{ println(n) }}\nfunction quiet:long(a) {{ return a ? quiet(a - 1) : cpu() }}\n\
+             function loud() %{{ _stp_printf (\"x\"); %}}\nprobe timer.s(1) {{ {body} }}"
+        );
+        function(&source(&script), "probe_0").contains("_stp_print_flush")
+    };
+    assert!(!flushes("n++"));
+    assert!(!flushes("t = name() . sprintf(\"%d\", n)"));
+    assert!(!flushes("n = quiet(3)"));
+    assert!(flushes("n++ if (n > 3) shout()"));
+    assert!(flushes("loud()"));
+    assert!(flushes("print_char(n)"));
+}
