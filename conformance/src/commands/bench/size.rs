@@ -76,3 +76,28 @@ fn sizes(module: &Path) -> anyhow::Result<Sizes> {
     }
     Ok(sizes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_counted_once() {
+        let own = std::env::current_exe().unwrap();
+        let sizes = sizes(&own).unwrap();
+        assert!(sizes.code > 0 && sizes.code < sizes.text, "{sizes:?}");
+        assert!(sizes.data > 0 && sizes.bss > 0, "{sizes:?}");
+        let memory = sizes.text + sizes.data + sizes.bss;
+        let data = std::fs::read(&own).unwrap();
+        let file = object::File::parse(&*data).unwrap();
+        let loaded: u64 =
+            object::Object::segments(&file).map(|segment| object::ObjectSegment::size(&segment)).sum();
+        assert!(memory <= loaded + 4096 && memory * 10 > loaded * 9, "{memory} of {loaded}");
+    }
+
+    #[test]
+    fn what_is_no_module_is_an_error() {
+        assert!(sizes(Path::new("/no/such/module.ko")).is_err());
+        assert!(sizes(Path::new("/etc/passwd")).is_err());
+    }
+}
