@@ -48,6 +48,12 @@ pub struct Arguments {
     /// With `run`: only build modules into the tools' caches, which a later run finds there
     #[arg(long, hide = true)]
     pub build_only: bool,
+    /// With `run`: trust that the modules were built by an earlier run
+    #[arg(long, hide = true)]
+    pub no_build: bool,
+    /// With `run`: how many tests share a call of `runtest` at first
+    #[arg(long, default_value_t = 16)]
+    pub together: usize,
     /// With `run`: do not compare with stap, only count
     #[arg(long)]
     pub rstap_only: bool,

@@ -21,16 +21,22 @@ const ORACLE: Suite = Suite::Forky;
 pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Result<ExitCode> {
     let tests = dejagnu::tests(upstream, &arguments.filters)?;
     let lab = Lab::open()?;
-    let pace = Pace { test: Duration::from_secs(arguments.limit), ..Pace::default() };
-    let drive = |root: &Root, tool: &Tool, tests: &[Test]| {
+    let pace = Pace::new(Duration::from_secs(arguments.limit), arguments.together);
+    let drive = |root: &Root, tool: &Tool, tests: &[Test], kept: Option<&Kept>| {
+        if tests.is_empty() {
+            return Ok(Vec::new());
+        }
         root.add_dejagnu(&lab)?;
         let driver = Driver::new(&lab, root, upstream, tool, pace, arguments.logs.as_deref())?;
-        driver.build_modules(tests)?;
+        if !arguments.no_build {
+            driver.build_modules(tests)?;
+        }
         if arguments.build_only {
             return Ok(Vec::new());
         }
         driver.run(tests, |test, outcome| {
             say(&format!("{}, {}: {}: {}", root.suite(), tool.name(), test.name, outcome.summary()));
+            kept.map_or(Ok(()), |kept| kept.keep(test, outcome))
         })
     };
     let mut verdicts = BTreeMap::new();
@@ -38,9 +44,7 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
         let root = Root::ready(&lab, ORACLE)?;
         let kept = Kept::new(&lab, &root, upstream)?;
         let missing: Vec<Test> = tests.iter().filter(|test| kept.outcome(test).is_none()).cloned().collect();
-        for (test, outcome) in missing.iter().zip(drive(&root, &Tool::Stap, &missing)?) {
-            kept.keep(test, &outcome)?;
-        }
+        drive(&root, &Tool::Stap, &missing, Some(&kept))?;
         verdicts.extend(tests.iter().filter_map(|test| Some((test.name.clone(), kept.outcome(test)?))));
     }
     let mut report = Report::default();
@@ -53,7 +57,7 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
     let rstap = Tool::Rstap { dir: build::rstap()? };
     for suite in crate::chosen(&arguments.roots, &[Suite::Forky]) {
         let root = Root::ready(&lab, suite)?;
-        let outcomes = drive(&root, &rstap, &tests)?;
+        let outcomes = drive(&root, &rstap, &tests, None)?;
         for (test, outcome) in tests.iter().zip(&outcomes) {
             let verdict = judge(known, suite, test, verdicts.get(&test.name), outcome);
             report.add(&test.name, suite.name(), verdict);

@@ -33,9 +33,10 @@ pub struct Pace {
     pub jobs_in_boot: usize,
 }
 
-impl Default for Pace {
-    fn default() -> Pace {
-        Pace { test: Duration::from_secs(300), tests_in_job: [16, 4, 1], jobs_in_boot: 4 }
+impl Pace {
+    /// A limit for one test, and how many tests share a call at first.
+    pub fn new(test: Duration, together: usize) -> Pace {
+        Pace { test, tests_in_job: [together.max(1), 4, 1], jobs_in_boot: 4 }
     }
 }
 
@@ -74,7 +75,7 @@ impl<'a> Driver<'a> {
         logs: Option<&Path>,
     ) -> Result<Driver<'a>> {
         let place = lab.suite_dir()?.join(format!("{}-{}", root.suite(), tool.name()));
-        for folder in ["bin", "boot", "here", "cache/stap", "cache/rstap"] {
+        for folder in ["bin", "boot", "here", "out", "cache/stap", "cache/rstap"] {
             let dir = place.join(folder);
             fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
         }
@@ -109,8 +110,12 @@ impl<'a> Driver<'a> {
     /// Runs all tests; the outcomes come in their order. `on_outcome` hears of each when it is known.
     ///
     /// # Errors
-    /// The VM does not boot. A failing test is no error.
-    pub fn run(&self, tests: &[Test], mut on_outcome: impl FnMut(&Test, &Outcome)) -> Result<Vec<Outcome>> {
+    /// The VM does not boot, or `on_outcome` fails. A failing test is no error.
+    pub fn run(
+        &self,
+        tests: &[Test],
+        mut on_outcome: impl FnMut(&Test, &Outcome) -> Result<()>,
+    ) -> Result<Vec<Outcome>> {
         let _lock = self.lab.lock(&format!("suite-{}-{}", self.root.suite(), self.tool.name()))?;
         let mut outcomes: BTreeMap<&Test, Outcome> = BTreeMap::new();
         // What is not clear from a call with several tests, for instance which of them made the kernel complain,
@@ -120,13 +125,17 @@ impl<'a> Driver<'a> {
             let chunks: Vec<&[&Test]> = open.chunks(tests_in_job).collect();
             for boot in chunks.chunks(self.pace.jobs_in_boot.max(1)) {
                 let jobs: Vec<Job> = boot.iter().map(|chunk| self.job(chunk)).collect();
-                let results = batch::run_with(&self.vm, &jobs, &self.folders(), |_| {})?;
-                for (chunk, result) in boot.iter().zip(&results) {
-                    for (test, outcome) in self.read(chunk, result)? {
-                        on_outcome(test, &outcome);
+                let mut next = boot.iter();
+                let mut failure = Ok(());
+                batch::run_with(&self.vm, &jobs, &self.folders(), |result| {
+                    let Some(chunk) = next.next() else { return };
+                    for (test, outcome) in self.read(chunk, result) {
+                        let heard = on_outcome(test, &outcome);
+                        failure = std::mem::replace(&mut failure, Ok(())).and(heard);
                         outcomes.insert(test, outcome);
                     }
-                }
+                })?;
+                failure?;
             }
         }
         let nothing = || Outcome::empty(End::KilledVm);
@@ -134,7 +143,7 @@ impl<'a> Driver<'a> {
     }
 
     /// What can be learnt about the tests of a job.
-    fn read<'t>(&self, tests: &[&'t Test], result: &JobResult) -> Result<Vec<(&'t Test, Outcome)>> {
+    fn read<'t>(&self, tests: &[&'t Test], result: &JobResult) -> Vec<(&'t Test, Outcome)> {
         let single = tests.len() == 1;
         let finished = matches!(result.end, JobEnd::Program(Ended::Exited(status)) if status != LATE);
         let complaints = outcome::complaints(result);
@@ -155,16 +164,18 @@ impl<'a> Driver<'a> {
                 let text = sum.map_or("", |at| sums[at].text);
                 let complaints = if single { complaints.clone() } else { Vec::new() };
                 let outcome = Outcome::new(end, text, log, complaints);
-                self.keep_logs(test, text, log)?;
+                self.keep_logs(test, "run", text, log);
                 known.push((test, outcome));
             }
         }
-        Ok(known)
+        known
     }
 
-    /// Runs a test in the root, where no module can be loaded. Its results are of no interest.
+    /// Runs a test in the root, where no module can be loaded. Its results are of no interest but to those who look
+    /// for what went wrong before pass 5.
     fn build(&self, test: &Test) -> Result<()> {
         let here = self.lab.scratch("dejagnu")?;
+        let out = self.lab.scratch("dejagnu")?;
         let mut entry = self
             .tool
             .entry(self.root)
@@ -173,6 +184,7 @@ impl<'a> Driver<'a> {
             .bind(&self.place, PLACE)
             .bind_read_only(&self.place.join("boot"), "/boot")
             .bind(here.path(), format!("{PLACE}/here"))
+            .bind(out.path(), format!("{PLACE}/out"))
             .cwd("/");
         // rstap sees another kernel than the running one and ends after pass 4; it also looks at its staprun.
         if matches!(self.tool, Tool::Stap) {
@@ -182,15 +194,18 @@ impl<'a> Driver<'a> {
         // to /proc/sys, and this is not their machine.
         let script = format!(
             "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys || exit\n\
-             mkdir /tmp/bin && ln -s /bin/true /tmp/bin/staprun && export PATH=/tmp/bin:$PATH\n{}\
+             mkdir /tmp/bin && ln -s /bin/true /tmp/bin/staprun && export PATH=/tmp/bin:$PATH\n\
+             echo '{DMESG}' > /tmp/bin/dmesg && chmod +x /tmp/bin/dmesg\n{}\
              exec setpriv --bounding-set=-sys_module,-sys_boot,-sys_rawio,-sys_time,-sys_ptrace,-syslog \
-             {} > /tmp/output 2>&1\n",
+             {} > {PLACE}/out/output 2>&1\n",
             preparation(),
-            runtest(&[test], "/tmp"),
+            runtest(&[test], &format!("{PLACE}/out")),
         );
         let contained = ["--pid", "--fork", "--kill-child=KILL", "--mount", "--mount-proc", "--net"];
         let words = [&contained[..], &["--propagation", "unchanged", "--", "bash", "-c", &script]].concat();
         bounded::run(entry.command("unshare", words)?, Limits { time: BUILD_LIMIT, memory: None })?;
+        let read = |name: &str| fs::read_to_string(out.path().join(name)).unwrap_or_default();
+        self.keep_logs(test, "build", &read(SUMMARY), &read(LOG));
         Ok(())
     }
 
@@ -231,14 +246,21 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn keep_logs(&self, test: &Test, sum: &str, log: &str) -> Result<()> {
-        let Some(logs) = &self.logs else { return Ok(()) };
-        let dir = logs.join(format!("{}-{}", self.root.suite(), self.tool.name()));
-        fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
+    /// Leaves a test's summary and log where people want them. That this fails is no reason to lose the results.
+    fn keep_logs(&self, test: &Test, phase: &str, sum: &str, log: &str) {
+        let Some(logs) = &self.logs else { return };
+        let dir = logs.join(format!("{}-{}-{phase}", self.root.suite(), self.tool.name()));
         let path = dir.join(format!("{}.log", test.name.replace('/', "-")));
-        fs::write(&path, format!("{sum}\n{log}")).doing(|| format!("writing {}", path.display()))
+        let written = fs::create_dir_all(&dir).and_then(|()| fs::write(&path, format!("{sum}\n{log}")));
+        if let Err(error) = written {
+            say(&format!("{}: {error}", path.display()));
+        }
     }
 }
+
+/// A `dmesg` that has nothing to say. Upstream's driver follows the kernel's log with the real one, which is not for
+/// contained tests, and breaks off when that ends.
+const DMESG: &str = "#!/bin/sh\ncase $1 in --help) echo -W ;; *) exec sleep infinity ;; esac";
 
 /// The status of a job in which a test took too long.
 const LATE: i32 = 99;
