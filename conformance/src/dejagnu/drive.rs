@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::{End, Outcome, Test, outcome, sum};
-use crate::lab::batch::{self, Job, JobEnd, JobResult};
-use crate::lab::bounded::{self, Ended, Limits};
+use super::Test;
+use super::outcome::{self, End, LATE, Outcome};
+use crate::lab::batch::{self, Job};
+use crate::lab::bounded::{self, Limits};
 use crate::lab::progress::say;
 use crate::lab::vm::{Folder, Vm};
 use crate::lab::{IoContext, Lab, LabError, Result, Root, place};
@@ -129,10 +130,11 @@ impl<'a> Driver<'a> {
                 let mut failure = Ok(());
                 batch::run_with(&self.vm, &jobs, &self.folders(), |result| {
                     let Some(chunk) = next.next() else { return };
-                    for (test, outcome) in self.read(chunk, result) {
-                        let heard = on_outcome(test, &outcome);
+                    for read in outcome::read_job(chunk, result) {
+                        self.keep_logs(read.test, "run", read.summary, read.log);
+                        let heard = on_outcome(read.test, &read.outcome);
                         failure = std::mem::replace(&mut failure, Ok(())).and(heard);
-                        outcomes.insert(test, outcome);
+                        outcomes.insert(read.test, read.outcome);
                     }
                 })?;
                 failure?;
@@ -140,35 +142,6 @@ impl<'a> Driver<'a> {
         }
         let nothing = || Outcome::empty(End::KilledVm);
         Ok(tests.iter().map(|test| outcomes.remove(test).unwrap_or_else(nothing)).collect())
-    }
-
-    /// What can be learnt about the tests of a job.
-    fn read<'t>(&self, tests: &[&'t Test], result: &JobResult) -> Vec<(&'t Test, Outcome)> {
-        let single = tests.len() == 1;
-        let finished = matches!(result.end, JobEnd::Program(Ended::Exited(status)) if status != LATE);
-        let complaints = outcome::complaints(result);
-        let [sums, logs] = [0, 1].map(|at| sum::sections(result.wanted.get(at).map_or("", String::as_str)));
-        let mut known = Vec::new();
-        for &test in tests {
-            let sum = sums.iter().position(|section| section.is_of(&test.name));
-            let log =
-                logs.iter().find(|section| section.is_of(&test.name)).map_or("", |section| section.text);
-            let end = match &result.end {
-                // What stands behind it in the summary began after it had ended.
-                _ if sum.is_some_and(|at| at + 1 < sums.len()) || finished => End::Finished,
-                JobEnd::KilledVm { .. } => End::KilledVm,
-                JobEnd::Program(_) => End::TimedOut,
-            };
-            let is_clear = sum.is_some() && complaints.is_empty() && end != End::KilledVm;
-            if single || is_clear {
-                let text = sum.map_or("", |at| sums[at].text);
-                let complaints = if single { complaints.clone() } else { Vec::new() };
-                let outcome = Outcome::new(end, text, log, complaints);
-                self.keep_logs(test, "run", text, log);
-                known.push((test, outcome));
-            }
-        }
-        known
     }
 
     /// Runs a test in the root, where no module can be loaded. Its results are of no interest but to those who look
@@ -261,9 +234,6 @@ impl<'a> Driver<'a> {
 /// A `dmesg` that has nothing to say. Upstream's driver follows the kernel's log with the real one, which is not for
 /// contained tests, and breaks off when that ends.
 const DMESG: &str = "#!/bin/sh\ncase $1 in --help) echo -W ;; *) exec sleep infinity ;; esac";
-
-/// The status of a job in which a test took too long.
-const LATE: i32 = 99;
 
 /// Shell lines that watch `pid` and stop it when no new test has begun for so long.
 fn watch(limit: Duration) -> String {

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::Test;
 use super::sum::{self, Line};
-use crate::lab::batch::JobResult;
+use crate::lab::batch::{JobEnd, JobResult};
+use crate::lab::bounded::Ended;
 
 /// How a test ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +41,51 @@ pub struct Outcome {
     pub lacks_debuginfo: bool,
 }
 
+/// The status of a job in which a test took too long.
+pub(super) const LATE: i32 = 99;
+
+/// What a job says about one of its tests.
+#[derive(Debug)]
+pub(super) struct Read<'t, 'r> {
+    /// The test.
+    pub test: &'t Test,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Its part of the summary.
+    pub summary: &'r str,
+    /// Its part of the log.
+    pub log: &'r str,
+}
+
+/// What can be learnt about the tests of a job, whose wanted files are DejaGnu's summary and log. A job with several
+/// tests says nothing about those that were not reached, or that may be the ones that upset the kernel.
+pub(super) fn read_job<'t, 'r>(tests: &[&'t Test], result: &'r JobResult) -> Vec<Read<'t, 'r>> {
+    let single = tests.len() == 1;
+    let finished = matches!(result.end, JobEnd::Program(Ended::Exited(status)) if status != LATE);
+    let complaints = complaints(result);
+    let [sums, logs] = [0, 1].map(|at| sum::sections(result.wanted.get(at).map_or("", String::as_str)));
+    let mut known = Vec::new();
+    for &test in tests {
+        let sum = sums.iter().position(|section| section.is_of(&test.name));
+        let end = match &result.end {
+            // What stands behind it in the summary began after it had ended.
+            _ if sum.is_some_and(|at| at + 1 < sums.len()) || finished => End::Finished,
+            JobEnd::KilledVm { .. } => End::KilledVm,
+            JobEnd::Program(_) => End::TimedOut,
+        };
+        if single || sum.is_some() && complaints.is_empty() && end != End::KilledVm {
+            let summary = sum.map_or("", |at| sums[at].text);
+            let log =
+                logs.iter().find(|section| section.is_of(&test.name)).map_or("", |section| section.text);
+            let complaints = if single { complaints.clone() } else { Vec::new() };
+            known.push(Read { test, outcome: Outcome::new(end, summary, log, complaints), summary, log });
+        }
+    }
+    known
+}
+
 /// What the kernel has against a job: problems that count, and modules that stayed.
-pub fn complaints(result: &JobResult) -> Vec<String> {
+fn complaints(result: &JobResult) -> Vec<String> {
     let failures = result.problems.iter().filter(|problem| problem.kind.is_failure());
     failures
         .map(|problem| format!("{}: {}", problem.kind, problem.line))
@@ -144,6 +189,49 @@ mod tests {
     fn an_outcome_survives_being_kept() {
         assert_eq!(Outcome::from_json(&outcome().to_json()), Some(outcome()));
         assert_eq!(Outcome::from_json(&json!({ "end": "else" })), None);
+    }
+
+    fn job(end: JobEnd, leaked: &[&str]) -> JobResult {
+        let sum = "Running /u/g/a.exp ...\nPASS: 1\nRunning /u/g/b.exp ...\nPASS: 2\n";
+        JobResult {
+            name: "x".into(),
+            end,
+            stdout: String::new(),
+            stderr: String::new(),
+            wanted: vec![sum.into(), "Running /u/g/b.exp ...\nmissing debuginfo [man x]\n".into()],
+            problems: vec![],
+            leaked: leaked.iter().map(|&name| name.to_owned()).collect(),
+        }
+    }
+
+    /// What a job with tests a, b and c says: names, ends and counts of results.
+    fn read(end: JobEnd, leaked: &[&str]) -> Vec<String> {
+        let tests = ["g/a.exp", "g/b.exp", "g/c.exp"].map(|name| Test { name: name.into() });
+        let result = job(end, leaked);
+        let read = read_job(&tests.each_ref(), &result);
+        read.iter().map(|read| format!("{}: {}", read.test.name, read.outcome.summary())).collect()
+    }
+
+    #[test]
+    fn tests_that_were_not_reached_stay_open() {
+        assert_eq!(read(JobEnd::Program(Ended::Exited(0)), &[]), ["g/a.exp: 1 PASS", "g/b.exp: 1 PASS"]);
+    }
+
+    #[test]
+    fn only_the_last_test_can_have_been_too_slow() {
+        let late = ["g/a.exp: 1 PASS", "g/b.exp: 1 PASS, 1 timed out"];
+        assert_eq!(read(JobEnd::Program(Ended::Exited(LATE)), &[]), late);
+    }
+
+    #[test]
+    fn what_killed_the_vm_or_upset_the_kernel_is_asked_again() {
+        assert_eq!(read(JobEnd::KilledVm { console: String::new() }, &[]), ["g/a.exp: 1 PASS"]);
+        assert!(read(JobEnd::Program(Ended::Exited(0)), &["stap_1"]).is_empty());
+        let b = Test { name: "g/b.exp".into() };
+        let result = job(JobEnd::Program(Ended::Exited(0)), &["stap_1"]);
+        let alone = read_job(&[&b], &result);
+        assert_eq!(alone[0].outcome.complaints, ["the module stap_1 stayed loaded"]);
+        assert!(alone[0].outcome.lacks_debuginfo);
     }
 
     #[test]
