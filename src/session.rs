@@ -272,7 +272,8 @@ impl Settings {
     }
 }
 
-/// How diagnostics are printed: as asked, or rich on a terminal and upstream's form elsewhere.
+/// How diagnostics are printed: as asked, or rich on a terminal and upstream's form elsewhere. A program that reads
+/// what stap prints may give it a terminal (expect does), but then says that the terminal is a dumb one.
 pub fn form(low: &LowArgs, env: &Environment) -> Form {
     let smart = env.text("TERM").is_none_or(|term| term != "dumb");
     let color = match low.color.unwrap_or_default() {
@@ -282,7 +283,7 @@ pub fn form(low: &LowArgs, env: &Environment) -> Form {
     };
     let kind = match low.diagnostics {
         Some(kind) => kind,
-        None if env.stderr_is_terminal => DiagnosticsForm::Rich,
+        None if env.stderr_is_terminal && smart => DiagnosticsForm::Rich,
         None => DiagnosticsForm::Stap,
     };
     match kind {

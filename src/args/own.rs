@@ -12,7 +12,8 @@ pub const FLAGS: &[Flag] = &[
         long: Some("diagnostics"),
         takes: Takes::Required("FORM"),
         doc: "Print errors and warnings as stap does (stap), framed with labels and advice (rich), or as one JSON \
-              object for each line (json). Without it: rich on a terminal, stap elsewhere.",
+              object for each line (json). Without it: rich on a terminal that is not a dumb one, stap \
+              elsewhere.",
         update: |low, value| {
             low.diagnostics = Some(match text(value).as_str() {
                 "stap" => DiagnosticsForm::Stap,

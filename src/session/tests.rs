@@ -105,6 +105,9 @@ fn the_form_follows_the_terminal_unless_asked() {
     let terminal = Environment { stderr_is_terminal: true, ..env() };
     assert_eq!(form(&words(&["stap"]), &env()), Form::Stap(Palette::none()));
     assert_eq!(form(&words(&["stap"]), &terminal), Form::Rich(true));
+    let mut dumb = Environment { stderr_is_terminal: true, ..env() };
+    dumb.variables.insert("TERM".into(), "dumb".into());
+    assert_eq!(form(&words(&["stap"]), &dumb), Form::Stap(Palette::none()));
     assert_eq!(
         form(&words(&["stap", "--diagnostics=stap", "--color=never"]), &terminal),
         Form::Stap(Palette::none())

@@ -54,7 +54,7 @@ pub struct Driver<'a> {
     lab: &'a Lab,
     root: &'a Root,
     upstream: &'a Path,
-    tool: &'a Tool,
+    tool: Tool,
     pace: Pace,
     vm: Vm,
     place: PathBuf,
@@ -80,6 +80,16 @@ impl<'a> Driver<'a> {
             let dir = place.join(folder);
             fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
         }
+        // A VM keeps what it has read of the program, and must not see how it is built anew meanwhile.
+        let tool = match tool {
+            Tool::Rstap { dir } => {
+                let copy = place.join("program");
+                fs::create_dir_all(&copy).doing(|| format!("making {}", copy.display()))?;
+                copy_program(&dir.join("rstap"), &copy.join("rstap"))?;
+                Tool::Rstap { dir: copy }
+            }
+            Tool::Stap => Tool::Stap,
+        };
         let link = place.join("bin/stap");
         // Left from an earlier run.
         let _ = fs::remove_file(&link);
@@ -234,6 +244,18 @@ impl<'a> Driver<'a> {
 /// A `dmesg` that has nothing to say. Upstream's driver follows the kernel's log with the real one, which is not for
 /// contained tests, and breaks off when that ends.
 const DMESG: &str = "#!/bin/sh\ncase $1 in --help) echo -W ;; *) exec sleep infinity ;; esac";
+
+/// Copies a program under a new inode, unless the copy is there already.
+fn copy_program(program: &Path, copy: &Path) -> Result<()> {
+    let copying = || format!("copying {}", program.display());
+    let text = fs::read(program).doing(copying)?;
+    if fs::read(copy).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    let part = copy.with_extension("part");
+    fs::copy(program, &part).doing(copying)?;
+    fs::rename(&part, copy).doing(copying)
+}
 
 /// Shell lines that watch `pid` and stop it when no new test has begun for so long.
 fn watch(limit: Duration) -> String {
