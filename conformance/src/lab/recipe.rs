@@ -29,8 +29,11 @@ const PACKAGES: &[&str] = &[
     "iproute2",
 ];
 
-/// What upstream's run-time tests need on top: their driver, and `hexdump` for those that compare binary output.
-const DEJAGNU_PACKAGES: &[&str] = &["dejagnu", "expect", "bsdextrautils"];
+/// What upstream's run-time tests need on top: their driver, `tclsh` for a script of theirs, and `hexdump` for those
+/// that compare binary output.
+const DEJAGNU_PACKAGES: &[&str] = &["dejagnu", "expect", "tcl", "bsdextrautils"];
+/// The mark of a root that has them; its number counts up when the list changes.
+const DEJAGNU_MARK: &str = "dejagnu-2";
 
 /// What debootstrap itself brings: an init system for the VM's services, and certificates for https mirrors.
 const BASE_INCLUDE: &str = "systemd-sysv,udev,kmod,ca-certificates,initramfs-tools";
@@ -146,9 +149,9 @@ fn install_packages(dir: &Path, what: &str, packages: &[&str]) -> Result<()> {
 /// # Errors
 /// Not root, or apt fails.
 pub fn add_dejagnu(dir: &Path) -> Result<()> {
-    if !done_extra(dir, "dejagnu") {
+    if !done_extra(dir, DEJAGNU_MARK) {
         install_packages(dir, "DejaGnu", DEJAGNU_PACKAGES)?;
-        mark(dir, "dejagnu")?;
+        mark(dir, DEJAGNU_MARK)?;
     }
     Ok(())
 }
