@@ -407,7 +407,8 @@ pub fn difference(stap: &Opinion, rstap: &Opinion, compare_errors: bool) -> Opti
 
 /// The differences that are accepted, each with its reason: lines of `group/name.stp: reason`, or
 /// `group/name.stp [root]: reason` when it holds in one root only. A result of a run-time test is written
-/// `group/name.exp "what was tested"` instead of `group/name.stp`. `#` starts a comment.
+/// `group/name.exp "what was tested"` instead of `group/name.stp`, all results of one as `group/name.exp`. `#` starts a
+/// comment.
 #[derive(Clone, Debug, Default)]
 pub struct Known(Vec<(String, Option<String>, String)>);
 

@@ -77,11 +77,15 @@ fn judge(known: &Known, suite: Suite, test: &Test, stap: Option<&Outcome>, rstap
     };
     let mut differences = Vec::new();
     let mut accepted = Vec::new();
-    let mut add =
-        |name: &str, text: String| match known.reason(&format!("{} \"{name}\"", test.name), suite.name()) {
-            Some(reason) => accepted.push(format!("{name}: {reason}")),
-            None => differences.push(text),
-        };
+    // A reason may be for one result, or for all of a test's.
+    let reason = |name: &str| {
+        let one = format!("{} \"{name}\"", test.name);
+        known.reason(&one, suite.name()).or_else(|| known.reason(&test.name, suite.name()))
+    };
+    let mut add = |name: &str, text: String| match reason(name) {
+        Some(reason) => accepted.push(format!("{name}: {reason}")),
+        None => differences.push(text),
+    };
     if stap.end != rstap.end {
         add("end", format!("stap {}, rstap {}", stap.summary(), rstap.summary()));
     }
