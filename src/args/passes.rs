@@ -1,7 +1,7 @@
 //! Options that say which passes run, and how they translate.
 
 use super::low::{Rlimit, Special};
-use super::{ArgError, Category, Flag, LowArgs, Takes, is_word, number, pair, safe, text};
+use super::{ArgError, Category, Flag, LowArgs, Support, Takes, is_word, number, pair, safe, text};
 use frontend::session::Privilege;
 use std::ffi::OsStr;
 
@@ -119,6 +119,7 @@ pub const FLAGS: &[Flag] = &[
             low.check_version = true;
             Ok(())
         },
+        support: Support::Ignored,
         ..BASE
     },
     Flag {
