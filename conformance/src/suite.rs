@@ -320,7 +320,11 @@ impl<'a> Bench<'a> {
         })
     }
 
-    fn command(&self, tool: &Tool, script: &Script, scratch: &Path) -> Result<Command> {
+    /// The command that runs a script with a tool; `scratch` is an empty folder on the host that it may use.
+    ///
+    /// # Errors
+    /// The root cannot be entered.
+    pub fn command(&self, tool: &Tool, script: &Script, scratch: &Path) -> Result<Command> {
         // Scripts that start stap themselves find the tool under that name.
         let bin = scratch.join("bin");
         let link = bin.join("stap");

@@ -7,6 +7,7 @@
 mod hits;
 mod measure;
 mod scripts;
+mod sem;
 mod size;
 mod tables;
 
@@ -41,6 +42,11 @@ pub struct Arguments {
     /// The build of rstap
     #[arg(long, default_value = "release")]
     profile: build::Profile,
+    /// The folder of upstream's source, for `sem`
+    #[arg(long)]
+    upstream: Option<PathBuf>,
+    /// Only scripts whose `folder/name` contains one of these, for `sem`
+    filters: Vec<String>,
     /// Do not run stap, only rstap
     #[arg(long)]
     rstap_only: bool,
@@ -57,6 +63,8 @@ enum TableName {
     Size,
     /// Instructions for each hit of a probe, counted in a VM
     Hits,
+    /// Passes 1 and 2 of upstream's `semok` scripts
+    Sem,
 }
 
 /// Where the tables are made.
@@ -87,6 +95,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         TableName::Pass1 => times(&bench, &tables::pass1(), arguments)?,
         TableName::Size => size::run(&bench)?,
         TableName::Hits => hits::run(&bench)?,
+        TableName::Sem => {
+            let Some(upstream) = &arguments.upstream else {
+                println!(
+                    "skipped: upstream's scripts are not part of this project; name its source with --upstream DIR"
+                );
+                return Ok(ExitCode::SUCCESS);
+            };
+            let plan = sem::Plan { upstream, runs: arguments.runs, filters: &arguments.filters };
+            sem::run(&bench.lab, &bench.root, &bench.tools, &plan)?
+        }
     };
     Ok(if arguments.check && !met { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
