@@ -25,6 +25,8 @@ enum Command {
     Oracle(commands::oracle::Arguments),
     /// Compare rstap with stap on upstream's test scripts
     Suite(commands::suite::Arguments),
+    /// Compare rstap with stap on our own command lines: listings and small scripts
+    Compare(commands::compare::Arguments),
     /// Measure rstap and stap side by side
     Bench(commands::bench::Arguments),
     /// List the roots, or make some
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Oracle(arguments) => commands::oracle::run(&arguments),
         Command::Suite(arguments) => commands::suite::run(&arguments),
+        Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Roots(arguments) => commands::tools::roots(&arguments),
         Command::Shell(arguments) => commands::tools::shell(&arguments),

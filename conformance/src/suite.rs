@@ -371,7 +371,7 @@ pub fn stap_version(root: &Root) -> Result<String> {
 
 /// The first line that reports an error: the ones that upstream's passes start with, else the last line there is
 /// (a usage error has no mark).
-fn first_error(stderr: &str) -> String {
+pub fn first_error(stderr: &str) -> String {
     let marked = ["parse error:", "semantic error:", "ERROR:", "WARNING: "];
     let is_error = |line: &&str| marked[..3].iter().any(|mark| line.contains(mark));
     let is_other = |line: &&str| !line.trim().is_empty() && !line.starts_with(marked[3]);

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod cases;
+pub mod compare;
 pub mod oracle;
 pub mod round_trip;
 pub mod run;
