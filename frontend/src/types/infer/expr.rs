@@ -74,15 +74,16 @@ impl<'a> Inference<'a> {
             ExprKind::In { keys, base } => {
                 let wanted = std::mem::take(&mut self.wanted);
                 match base {
-                    Indexable::Array { var, .. } => {
+                    // The element stands where the array's name does (parse.cxx: `parse_array_in`).
+                    Indexable::Array { origin, var } => {
                         let array = self.decl_of(*var);
-                        self.access(Node::access(expr), token, array, keys)?;
+                        self.access(Node::access(expr), &origin.0, array, keys)?;
                     }
                     Indexable::Hist(hist) => {
                         if let [Key::Expr(index)] = keys.as_slice() {
-                            self.bucket(Node::access(expr), token, hist, index)?;
+                            self.bucket(Node::access(expr), &hist.origin.0, hist, index)?;
                         } else {
-                            self.unknown(token);
+                            self.unknown(&hist.origin.0);
                         }
                     }
                 }
