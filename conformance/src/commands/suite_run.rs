@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use conformance::dejagnu::{self, Driver, Kept, Outcome, Pace, Test, sum};
+use conformance::dejagnu::{self, Driver, End, Kept, Outcome, Pace, Test, sum};
 use conformance::lab::progress::say;
 use conformance::lab::{Lab, Root, Suite};
 use conformance::report::{Report, Verdict};
@@ -36,7 +36,11 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
         }
         driver.run(tests, |test, outcome| {
             say(&format!("{}, {}: {}: {}", root.suite(), tool.name(), test.name, outcome.summary()));
-            kept.map_or(Ok(()), |kept| kept.keep(test, outcome))
+            // What did not end by itself may do so on another day.
+            match kept.filter(|_| outcome.end == End::Finished) {
+                Some(kept) => kept.keep(test, outcome),
+                None => Ok(()),
+            }
         })
     };
     let mut verdicts = BTreeMap::new();
@@ -44,7 +48,8 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
         let root = Root::ready(&lab, ORACLE)?;
         let kept = Kept::new(&lab, &root, upstream)?;
         let missing: Vec<Test> = tests.iter().filter(|test| kept.outcome(test).is_none()).cloned().collect();
-        drive(&root, &Tool::Stap, &missing, Some(&kept))?;
+        let outcomes = drive(&root, &Tool::Stap, &missing, Some(&kept))?;
+        verdicts.extend(missing.iter().map(|test| test.name.clone()).zip(outcomes));
         verdicts.extend(tests.iter().filter_map(|test| Some((test.name.clone(), kept.outcome(test)?))));
     }
     let mut report = Report::default();
@@ -75,6 +80,12 @@ fn judge(known: &Known, suite: Suite, test: &Test, stap: Option<&Outcome>, rstap
             false => Verdict::Failed(vec![rstap.summary()]),
         };
     };
+    if stap.end == End::TimedOut {
+        return Verdict::Skipped(format!(
+            "stap itself takes longer than the limit; rstap: {}",
+            rstap.summary()
+        ));
+    }
     let mut differences = Vec::new();
     let mut accepted = Vec::new();
     // A reason may be for one result, or for all of a test's.

@@ -90,10 +90,9 @@ impl<'a> Driver<'a> {
             }
             Tool::Stap => Tool::Stap,
         };
-        let link = place.join("bin/stap");
-        // Left from an earlier run.
-        let _ = fs::remove_file(&link);
-        std::os::unix::fs::symlink(tool.program(), &link).doing(|| format!("making {}", link.display()))?;
+        link(Path::new(&tool.program()), &place.join("bin/stap"))?;
+        // Tests look for it beside stap. It belongs to no translator.
+        link(Path::new("/usr/bin/dtrace"), &place.join("bin/dtrace"))?;
         let vm = Vm::prepare(lab, root)?;
         let symbols = place.join(symbol_table(root));
         if !symbols.exists() {
@@ -244,6 +243,13 @@ impl<'a> Driver<'a> {
 /// A `dmesg` that has nothing to say. Upstream's driver follows the kernel's log with the real one, which is not for
 /// contained tests, and breaks off when that ends.
 const DMESG: &str = "#!/bin/sh\ncase $1 in --help) echo -W ;; *) exec sleep infinity ;; esac";
+
+/// Makes a symbolic link, in place of one from an earlier run.
+fn link(target: &Path, link: &Path) -> Result<()> {
+    // That there was none is no error, and anything else shows when the link is made.
+    let _ = fs::remove_file(link);
+    std::os::unix::fs::symlink(target, link).doing(|| format!("making {}", link.display()))
+}
 
 /// Copies a program under a new inode, unless the copy is there already.
 fn copy_program(program: &Path, copy: &Path) -> Result<()> {
