@@ -374,7 +374,9 @@ pub fn stap_version(root: &Root) -> Result<String> {
 pub fn first_error(stderr: &str) -> String {
     let marked = ["parse error:", "semantic error:", "ERROR:", "WARNING: "];
     let is_error = |line: &&str| marked[..3].iter().any(|mark| line.contains(mark));
-    let is_other = |line: &&str| !line.trim().is_empty() && !line.starts_with(marked[3]);
+    // Debian's stap ends every failure with a tip.
+    let is_other =
+        |line: &&str| !line.trim().is_empty() && !line.starts_with(marked[3]) && !line.starts_with("Tip: ");
     let line = stderr.lines().find(is_error).or_else(|| stderr.lines().find(is_other));
     line.unwrap_or_default().trim_end().to_owned()
 }
@@ -493,6 +495,7 @@ mod tests {
         let stderr = "WARNING: no table\nsemantic error: a at x\n source:\nsemantic error: b\n";
         assert_eq!(first_error(stderr), "semantic error: a at x");
         assert_eq!(first_error("WARNING: x\nInvalid pass number\nTry\n"), "Invalid pass number");
+        assert_eq!(first_error("Tip: /usr/share/doc/x should help you get started.\n"), "");
         assert_eq!(first_error(""), "");
     }
 
