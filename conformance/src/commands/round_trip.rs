@@ -10,21 +10,18 @@ use conformance::lab::Root;
 use conformance::report::Verdict;
 use conformance::tool::build;
 
-/// Folders of the tapset for other back ends than the kernel: each has macros of its own, under the same names.
-const OTHER_BACK_ENDS: [&str; 2] = ["bpf", "dyninst"];
+/// Folders of the tapset that belong to one back end: each has macros of its own, some under the same names.
+const BACK_ENDS: [&str; 3] = ["linux", "bpf", "dyninst"];
 
 /// Every file of a root's tapset; none may fail to parse.
 pub fn of_tapset(root: &Root) -> Verdict {
     let tapset = tapset(root);
+    let scripts = files(&tapset, "stp", |_| true);
     let mut failures = Vec::new();
-    let own = |path: &Path| !OTHER_BACK_ENDS.iter().any(|other| path.starts_with(tapset.join(other)));
-    let kernel = check(root, &files(&tapset, "stpm", own), "--tapset", &files(&tapset, "stp", own));
-    let others = OTHER_BACK_ENDS.map(|other| {
-        let below = |path: &Path| path.starts_with(tapset.join(other));
-        check(root, &files(&tapset, "stpm", below), "--tapset", &files(&tapset, "stp", below))
-    });
-    for verdict in others.into_iter().chain([kernel]) {
-        if let Verdict::Failed(why) = verdict {
+    for back_end in BACK_ENDS {
+        let mine = |script: &&PathBuf| *owner(&tapset, script).unwrap_or(&BACK_ENDS[0]) == back_end;
+        let scripts: Vec<PathBuf> = scripts.iter().filter(mine).cloned().collect();
+        if let Verdict::Failed(why) = check(root, &macros(&tapset, back_end), "--tapset", &scripts) {
             failures.extend(why);
         }
     }
@@ -33,9 +30,17 @@ pub fn of_tapset(root: &Root) -> Verdict {
 
 /// Some scripts, with the macros of a root's tapset. Those that do not parse are left out.
 pub fn of_scripts(root: &Root, scripts: &[PathBuf]) -> Verdict {
-    let tapset = tapset(root);
-    let own = |path: &Path| !OTHER_BACK_ENDS.iter().any(|other| path.starts_with(tapset.join(other)));
-    check(root, &files(&tapset, "stpm", own), "--script", scripts)
+    check(root, &macros(&tapset(root), BACK_ENDS[0]), "--script", scripts)
+}
+
+/// The back end whose folder a file of the tapset is in; `None` for what all share.
+fn owner(tapset: &Path, file: &Path) -> Option<&'static &'static str> {
+    BACK_ENDS.iter().find(|back_end| file.starts_with(tapset.join(back_end)))
+}
+
+/// The macro files that scripts of a back end see: the shared ones and its own.
+fn macros(tapset: &Path, back_end: &str) -> Vec<PathBuf> {
+    files(tapset, "stpm", |file| owner(tapset, file).is_none_or(|owner| *owner == back_end))
 }
 
 fn tapset(root: &Root) -> PathBuf {

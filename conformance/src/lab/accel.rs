@@ -28,7 +28,9 @@ impl Accel {
     pub fn qemu_args(self) -> [&'static str; 4] {
         match self {
             Accel::Kvm => ["-accel", "kvm", "-cpu", "host"],
-            Accel::Tcg => ["-accel", "tcg,thread=multi", "-cpu", "max"],
+            // One thread for all processors: with a thread each, one runs code that another has just patched (the
+            // kernel's static branches) from its stale translation, and dies of the breakpoint that was there.
+            Accel::Tcg => ["-accel", "tcg,thread=single", "-cpu", "max"],
         }
     }
 
