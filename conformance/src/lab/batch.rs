@@ -41,9 +41,9 @@ pub struct Job {
 pub enum JobEnd {
     /// Like any program.
     Program(Ended),
-    /// The VM died or hung while it ran; the last lines of the console say more.
+    /// The VM died or hung while it ran; its console says more.
     KilledVm {
-        /// The end of the console's text.
+        /// The lines of the console that tell how it died.
         console: String,
     },
 }
@@ -192,6 +192,9 @@ pub enum Survival {
     Lost,
 }
 
+/// How many lines of a lost VM's console are looked at: enough for the backtraces of several processors.
+const CONSOLE: usize = 400;
+
 /// Reads what a job left in the shared folder.
 ///
 /// # Errors
@@ -199,12 +202,14 @@ pub enum Survival {
 pub fn collect(share: &Share, index: usize, job: &Job, survival: Survival) -> Result<JobResult> {
     let dir = job_dir(share, index);
     let end = match survival {
-        Survival::Lost => JobEnd::KilledVm { console: last_lines(&share.console(), 40) },
+        Survival::Lost => {
+            JobEnd::KilledVm { console: kernel_log::death(&last_lines(&share.console(), CONSOLE), 40) }
+        }
         Survival::Alive if dir.join("timed-out").exists() => JobEnd::Program(Ended::TimedOut),
         Survival::Alive => JobEnd::Program(ended(&read(&dir.join("status"))?)?),
     };
     let (log, leaked) = match survival {
-        Survival::Lost => (last_lines(&share.console(), 200), Vec::new()),
+        Survival::Lost => (last_lines(&share.console(), CONSOLE), Vec::new()),
         Survival::Alive => (read(&dir.join("kernel-log"))?, leaked(&dir, &job.modules)?),
     };
     Ok(JobResult {

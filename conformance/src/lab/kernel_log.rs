@@ -114,6 +114,22 @@ pub fn problems(log: &str) -> Vec<Problem> {
     found
 }
 
+/// How many lines before the first problem [`death`] keeps: what led to it, such as the request that crashed the kernel.
+const BEFORE_DEATH: usize = 5;
+
+/// How a kernel died, out of the end of its console (`log`): from a little before the first line that shows the
+/// kernel's death, or else from the first that shows any problem, at most `count` lines; when nothing shows a problem,
+/// the last `count` lines. A long backtrace thus never pushes out the line that names the cause.
+pub fn death(log: &str, count: usize) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    let first = |wanted: fn(Kind) -> bool| lines.iter().position(|line| kind_of(line).is_some_and(wanted));
+    let start = match first(|kind| kind == Kind::Oops).or_else(|| first(Kind::is_failure)) {
+        Some(problem) => problem.saturating_sub(BEFORE_DEATH),
+        None => lines.len().saturating_sub(count),
+    };
+    lines[start..lines.len().min(start + count)].join("\n")
+}
+
 fn belongs(problem: &Problem, kind: Kind, line: &str) -> bool {
     kind == Kind::Trace || (problem.context.is_empty() && problem.line.contains("cut here")) || {
         problem.kind == kind && !line.contains("cut here")
@@ -174,6 +190,19 @@ mod tests {
     fn a_second_problem_of_another_kind_is_counted() {
         let log = "WARNING: CPU: 0 at a\nCall Trace:\n f\nBUG: unable to handle page fault\nOops: 0002\n";
         assert_eq!(kinds(log), [Kind::Warning, Kind::Bug, Kind::Oops]);
+    }
+
+    #[test]
+    fn a_death_is_told_from_its_cause_on() {
+        let mut log = String::from("booting\n".repeat(90));
+        log +=
+            "[   13.4] sysrq: Trigger a crash\n[   13.4] Kernel panic - not syncing: sysrq triggered crash\n";
+        log += &"[   13.5]  ? f+0x1/0x2\n".repeat(100);
+        let told = death(&log, 40);
+        assert_eq!(told.lines().count(), 40);
+        assert_eq!(told.lines().nth(4), Some("[   13.4] sysrq: Trigger a crash"));
+        assert_eq!(death("a\nb\nc\n", 2), "b\nc");
+        assert_eq!(death("", 2), "");
     }
 
     #[test]
