@@ -1,7 +1,7 @@
 //! Options that say which passes run, and how they translate.
 
 use super::low::{Rlimit, Special};
-use super::{ArgError, Category, Flag, LowArgs, Support, Takes, is_word, number, pair, safe, text};
+use super::{ArgError, Category, Flag, LowArgs, Takes, is_word, number, pair, safe, text};
 use frontend::session::Privilege;
 use std::ffi::OsStr;
 
@@ -114,12 +114,11 @@ pub const FLAGS: &[Flag] = &[
     },
     Flag {
         long: Some("check-version"),
-        doc: "Warn about constructs that mean different things in different versions.",
+        doc: "Warn about declarations that stand behind conditions about the version.",
         update: |low, _| {
             low.check_version = true;
             Ok(())
         },
-        support: Support::Ignored,
         ..BASE
     },
     Flag {

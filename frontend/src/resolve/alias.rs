@@ -39,6 +39,8 @@ pub(super) struct Link {
     pub parts: Vec<Arc<Stmt<Parsed>>>,
     /// Made by the translator.
     pub synthetic: bool,
+    /// The declaration is marked in [`crate::syntax::ast::VersionDependent`].
+    pub version_dependent: bool,
     signature: OnceCell<SmolStr>,
 }
 
@@ -79,8 +81,15 @@ impl Link {
             points,
             parts: vec![body],
             synthetic,
+            version_dependent: false,
             signature: OnceCell::new(),
         }
+    }
+
+    /// The same with the mark of its declaration.
+    pub fn depends_on_version(mut self, yes: bool) -> Self {
+        self.version_dependent = yes;
+        self
     }
 
     /// The same probe with another body.
@@ -92,6 +101,7 @@ impl Link {
             points: self.points.clone(),
             parts: vec![body],
             synthetic: self.synthetic,
+            version_dependent: self.version_dependent,
             signature: OnceCell::new(),
         }
     }
@@ -246,6 +256,7 @@ impl Resolver<'_> {
             points,
             parts,
             synthetic: usage.synthetic,
+            version_dependent: false,
             signature: OnceCell::new(),
         });
         let derived = self.derive_probes(&link, point.optional, !suffix.is_empty())?;

@@ -21,8 +21,9 @@ mod targets;
 mod tests;
 mod text;
 mod uses;
+mod version;
 
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Embed, FunctionId, GlobalId, Program};
 use crate::session::{Mode, Session};
 use crate::source::{FileId, Token};
@@ -87,6 +88,8 @@ struct Resolver<'a> {
     derived: usize,
     /// `@entry`s met so far.
     entries: usize,
+    /// What `--check-version` says about probes.
+    version_warnings: Vec<Diagnostic>,
 }
 
 /// Binds the user's files and all that they need of the library into a program.
@@ -109,6 +112,7 @@ pub fn resolve(
     }
     resolver.tree.add_symbolic(session);
     resolver.run();
+    resolver.check_version();
     let mut diagnostics = library.take_diagnostics();
     diagnostics.append(resolver.diagnostics);
     (resolver.program, diagnostics)
@@ -151,6 +155,7 @@ impl<'a> Resolver<'a> {
             suggested: false,
             derived: 0,
             entries: 0,
+            version_warnings: Vec::new(),
         }
     }
 
@@ -177,9 +182,11 @@ impl<'a> Resolver<'a> {
             let links: Vec<Rc<Link>> = script
                 .probes
                 .iter()
-                .map(|probe| {
+                .enumerate()
+                .map(|(index, probe)| {
                     let body = Arc::new(probe.body.clone());
-                    Rc::new(Link::declared(probe.origin.0.clone(), probe.points.clone(), body, false))
+                    let link = Link::declared(probe.origin.0.clone(), probe.points.clone(), body, false);
+                    Rc::new(link.depends_on_version(script.version_dependent.probes.contains(&index)))
                 })
                 .collect();
             let mut derived = Vec::new();

@@ -60,6 +60,7 @@ impl Resolver<'_> {
             drop_unused_entry_locals(&mut body);
         }
         let lineage = self.lineage(&link, &derived);
+        self.check_version_of_probe(&link, &derived);
         let probe = Probe {
             origin,
             derivation: derived

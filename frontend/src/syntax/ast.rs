@@ -3,6 +3,7 @@
 use crate::source::FileId;
 use crate::tree::{Expr, Literal, Origin, Phase, Stmt};
 use smol_str::SmolStr;
+use std::collections::BTreeSet;
 
 /// The parsed phase: variables and callees are names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,30 @@ pub struct Script {
     pub aliases: Vec<Alias>,
     /// Probes.
     pub probes: Vec<Probe>,
+    /// For `--check-version`.
+    pub version_dependent: VersionDependent,
+}
+
+/// The declarations that upstream's parser marks as dependent on a condition about `systemtap_v` (parse.cxx:
+/// `systemtap_v_conditional`), by their number in the lists of the [`Script`].
+///
+/// Any two of them are equal: a tree is what it is, whatever made it so.
+#[derive(Debug, Clone, Default)]
+pub struct VersionDependent {
+    /// Globals.
+    pub globals: BTreeSet<usize>,
+    /// Functions.
+    pub functions: BTreeSet<usize>,
+    /// Aliases.
+    pub aliases: BTreeSet<usize>,
+    /// Probes.
+    pub probes: BTreeSet<usize>,
+}
+
+impl PartialEq for VersionDependent {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Script {
@@ -52,6 +77,7 @@ impl Script {
             functions: Vec::new(),
             aliases: Vec::new(),
             probes: Vec::new(),
+            version_dependent: VersionDependent::default(),
         }
     }
 }

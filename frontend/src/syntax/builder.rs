@@ -6,6 +6,7 @@ pub(crate) use super::build_expr::{args, rest_args};
 pub(crate) use super::build_stmt::{ForeachHead, ForeachKey};
 use super::class::Id;
 use super::fault::{Fault, Place};
+use super::preprocess::Stream;
 use super::token::RawToken;
 use super::words::is_name_piece;
 use crate::source::{FileId, Token};
@@ -60,15 +61,43 @@ pub(crate) struct Builder<'i> {
     pub gates: Gates,
     /// Names of the parameters of the function at hand.
     params: HashSet<SmolStr>,
+    /// Number of the last parameter's name.
+    last_param: Id,
+    /// See [`Stream::version_conditions`].
+    version_conditions: &'i [usize],
+    /// How many of them upstream had evaluated at the end of the last declaration.
+    forgotten_conditions: usize,
     /// First error of the declaration at hand that does not stop the grammar: nesting that is too deep.
     pub pending: Option<Box<Fault>>,
 }
 
 impl<'i> Builder<'i> {
     /// A builder for a file without declarations.
-    pub fn new(file: FileId, privileged: bool, tokens: &'i [RawToken], gates: Gates) -> Self {
-        let params = HashSet::new();
-        Builder { tokens, script: Script::new(file, privileged), gates, params, pending: None }
+    pub fn new(file: FileId, privileged: bool, stream: &'i Stream, gates: Gates) -> Self {
+        Builder {
+            tokens: &stream.tokens,
+            script: Script::new(file, privileged),
+            gates,
+            params: HashSet::new(),
+            last_param: Id(0),
+            version_conditions: &stream.version_conditions,
+            forgotten_conditions: 0,
+            pending: None,
+        }
+    }
+
+    /// True if a condition about `systemtap_v` was evaluated between the start of the declaration at hand and a token of
+    /// it (parse.cxx: `systemtap_v_seen`).
+    fn asked_version(&self, token: Id) -> bool {
+        let next = self.version_conditions.get(self.forgotten_conditions);
+        next.is_some_and(|&at| at <= token.0 as usize)
+    }
+
+    /// A declaration has ended in front of token `end`. Where upstream looks at that token (`peeks`) to find out, the
+    /// conditions in front of it are evaluated too early to belong to what follows.
+    pub fn end_declaration(&mut self, end: u32, peeks: bool) {
+        let end = end as usize + usize::from(peeks);
+        self.forgotten_conditions = self.version_conditions.partition_point(|&at| at < end);
     }
 
     /// The token of that number.
@@ -148,6 +177,9 @@ impl<'i> Builder<'i> {
 
     /// The name of a global. The token layer has made sure that it is the first one of that name.
     pub fn start_global(&mut self, name: Id, private: bool) -> Id {
+        if self.asked_version(name) {
+            self.script.version_dependent.globals.insert(self.script.globals.len());
+        }
         self.script.globals.push(Global {
             origin: self.origin(name),
             name: self.text(name),
@@ -197,6 +229,7 @@ impl<'i> Builder<'i> {
         if !self.params.insert(text.clone()) {
             return self.saw("param-duplicate", "duplicate parameter names", name, true);
         }
+        self.last_param = name;
         list.push(Param { origin: self.origin(name), name: text, declared });
         Ok(list)
     }
@@ -235,6 +268,9 @@ impl<'i> Builder<'i> {
     /// A function.
     pub fn add_function(&mut self, private: bool, signature: Signature, body: FunctionBody) {
         let Signature { name, declared, params, priority } = signature;
+        if !params.is_empty() && self.asked_version(self.last_param) {
+            self.script.version_dependent.functions.insert(self.script.functions.len());
+        }
         self.script.functions.push(Function {
             origin: self.origin(name),
             name: self.text(name),
@@ -246,12 +282,22 @@ impl<'i> Builder<'i> {
         });
     }
 
-    /// A probe.
-    pub fn add_probe(&mut self, keyword: Id, points: Vec<ProbePoint>, body: Deep<Box<Stmt<Parsed>>>) {
+    /// A probe that ends in front of token `end`.
+    pub fn add_probe(
+        &mut self,
+        keyword: Id,
+        points: Vec<ProbePoint>,
+        body: Deep<Box<Stmt<Parsed>>>,
+        end: u32,
+    ) {
+        if self.asked_version(Id(end.saturating_sub(1))) {
+            self.script.version_dependent.probes.insert(self.script.probes.len());
+        }
         self.script.probes.push(Probe { origin: self.origin(keyword), points, body: *body.node });
     }
 
-    /// An alias.
+    /// An alias that ends in front of token `end`. Returns whether upstream has looked at that token by then: it asks for
+    /// the comma of a second body.
     pub fn add_alias(
         &mut self,
         keyword: Id,
@@ -259,12 +305,17 @@ impl<'i> Builder<'i> {
         points: Vec<ProbePoint>,
         body: Deep<Box<Stmt<Parsed>>>,
         epilogue: Option<(Id, Deep<Box<Stmt<Parsed>>>)>,
-    ) -> Checked<()> {
+        end: u32,
+    ) -> Checked<bool> {
         if head.epilogue_style
             && let Some((comma, _)) = epilogue
         {
             let message = "Combined prologue and epilogue cannot be defined with '+='";
             return self.saw("alias-epilogue", message, comma, false);
+        }
+        let peeks = epilogue.is_none();
+        if self.asked_version(Id(if peeks { end } else { end.saturating_sub(1) })) {
+            self.script.version_dependent.aliases.insert(self.script.aliases.len());
         }
         self.script.aliases.push(Alias {
             origin: self.origin(keyword),
@@ -274,7 +325,7 @@ impl<'i> Builder<'i> {
             body: *body.node,
             epilogue: epilogue.map(|(_, body)| *body.node),
         });
-        Ok(())
+        Ok(peeks)
     }
 
     /// One more name of an alias.

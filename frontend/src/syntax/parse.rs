@@ -43,7 +43,7 @@ pub fn parse(session: &Session, file: FileId, source: &SourceFile, macros: &Libr
     let mut stream = run_preprocessor(session, file, source, macros, gates);
     join_strings(&mut stream, gates);
     let privileged = source.kind.is_library() || session.guru;
-    let mut builder = Builder::new(file, privileged, &stream.tokens, gates);
+    let mut builder = Builder::new(file, privileged, &stream, gates);
     let mut classifier = Classifier::new(&stream.tokens, &stream.errors, gates, privileged);
     let mut faults = Vec::new();
     let parser = ScriptParser::new();
@@ -154,6 +154,7 @@ fn join_strings(stream: &mut Stream, gates: Gates) {
         return;
     }
     let mut errors = stream.errors.iter_mut().peekable();
+    let mut conditions = stream.version_conditions.iter_mut().peekable();
     let mut joined: Vec<RawToken> = Vec::with_capacity(stream.tokens.len());
     let mut tail = String::new();
     for (index, token) in std::mem::take(&mut stream.tokens).into_iter().enumerate() {
@@ -161,6 +162,9 @@ fn join_strings(stream: &mut Stream, gates: Gates) {
         while let Some(error) = errors.next_if(|(at, _)| *at == index) {
             broken = true;
             error.0 = joined.len();
+        }
+        while let Some(condition) = conditions.next_if(|at| **at == index) {
+            *condition = joined.len();
         }
         match joined.last_mut() {
             Some(last) if !broken && adjacent(last, &token) => {
@@ -186,6 +190,9 @@ fn join_strings(stream: &mut Stream, gates: Gates) {
     }
     for error in errors {
         error.0 = joined.len();
+    }
+    for condition in conditions {
+        *condition = joined.len();
     }
     stream.tokens = joined;
 }

@@ -72,6 +72,9 @@ pub(crate) struct Stream {
     pub adjacent_strings: bool,
     /// Errors, each with the index of the token that it stands in front of; sorted by index.
     pub errors: Vec<(usize, PreprocessError)>,
+    /// Conditions about `systemtap_v` that were evaluated, each as the index of the token that it stands in front of;
+    /// sorted.
+    pub version_conditions: Vec<usize>,
     /// Warnings.
     pub warnings: Diagnostics,
     /// Macros that the file defines.
@@ -119,6 +122,8 @@ struct Preprocessor<'a> {
     macros: BTreeMap<SmolStr, Arc<Macro>>,
     active: Vec<Activation>,
     conditionals: Vec<(RawToken, Branch)>,
+    /// A condition about `systemtap_v` was evaluated since the last token.
+    asked_version: bool,
     warnings: Diagnostics,
     expanded: usize,
     is_operator_word: &'a dyn Fn(&str) -> bool,
@@ -149,6 +154,7 @@ pub(crate) fn preprocess(
         macros: BTreeMap::new(),
         active: Vec::new(),
         conditionals: Vec::new(),
+        asked_version: false,
         warnings: Diagnostics::new(),
         expanded: 0,
         is_operator_word,
@@ -167,7 +173,11 @@ pub(crate) fn preprocess(
             }
             preprocessor.put_back = Some(token);
         }
-        match preprocessor.next() {
+        let next = preprocessor.next();
+        if std::mem::take(&mut preprocessor.asked_version) {
+            stream.version_conditions.push(stream.tokens.len());
+        }
+        match next {
             Ok(Some(token)) => stream.push(token),
             Ok(None) => break,
             Err(error) => stream.errors.push((stream.tokens.len(), *error)),
@@ -473,7 +483,10 @@ impl Preprocessor<'_> {
                 return error("cond-incomplete", "incomplete condition after '%('", Some(open));
             };
             match evaluate(self.session, &left.token, &op.token, &right.token) {
-                Ok(answer) => all &= answer,
+                Ok(answer) => {
+                    all &= answer;
+                    self.asked_version |= left.token.text == "systemtap_v";
+                }
                 Err(bad) => {
                     let culprit = [left, op, right].into_iter().find(|token| token.token == bad.token);
                     return error(bad.site, bad.message, culprit);

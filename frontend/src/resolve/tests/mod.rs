@@ -5,3 +5,4 @@ mod names;
 mod points;
 mod support;
 mod targets;
+mod version;
