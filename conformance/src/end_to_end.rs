@@ -11,7 +11,7 @@ use crate::lab::batch::{self, Job, JobEnd, JobResult};
 use crate::lab::bounded::{self, Ended, Limits};
 use crate::lab::recipe::SHARE;
 use crate::lab::vm::Vm;
-use crate::lab::{IoContext, Lab, Result, Root};
+use crate::lab::{IoContext, Lab, Result, Root, symbols};
 use crate::report::Verdict;
 use crate::tool::{Tool, shell_quoted};
 
@@ -70,11 +70,12 @@ pub fn run(
 ) -> Result<Vec<CaseResult>> {
     let facts = facts(root)?;
     let scratch = lab.scratch("cases")?;
+    let boot = symbols::ready(lab, root)?;
     let build = |case: &Case| {
         if let Some(why) = case.not_for(root.suite(), &facts) {
             return Ok(Built::Over(Verdict::Skipped(why)));
         }
-        let built = build(root, tool, case, scratch.path());
+        let built = build(root, tool, case, &boot, scratch.path());
         progress(&format!("{}: {}: passes 1 to 4", root.suite(), case.name));
         built
     };
@@ -114,8 +115,8 @@ pub fn run(
     Ok(results.collect())
 }
 
-/// Passes 1 to 4 of one case, in a folder of its own below `scratch`.
-fn build(root: &Root, tool: &Tool, case: &Case, scratch: &Path) -> Result<Built> {
+/// Passes 1 to 4 of one case, in a folder of its own below `scratch`, with the kernel's symbols in `boot`.
+fn build(root: &Root, tool: &Tool, case: &Case, boot: &Path, scratch: &Path) -> Result<Built> {
     let dir = scratch.join(&case.name);
     fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
     let script = format!("{}.stp", case.name);
@@ -128,7 +129,7 @@ fn build(root: &Root, tool: &Tool, case: &Case, scratch: &Path) -> Result<Built>
     words.extend(case.args.iter().cloned());
     words.push(script);
     words.extend(case.words.iter().cloned());
-    let entry = tool.entry(root).bind(&dir, SHARE).cwd(SHARE);
+    let entry = tool.entry(root).bind_read_only(boot, symbols::INSIDE).bind(&dir, SHARE).cwd(SHARE);
     let finished = bounded::run(tool.build_command(&entry, &words, SHARE)?, BUILD_LIMITS)?;
     if case.expected.fails_in_build || !finished.ended.is_success() {
         return Ok(Built::Over(judge_build(case, finished.ended, &finished.stderr)));

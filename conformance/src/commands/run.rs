@@ -9,7 +9,7 @@ use conformance::lab::enter::{Entry, Tmp};
 use conformance::lab::progress::say;
 use conformance::lab::recipe::SHARE;
 use conformance::lab::vm::Vm;
-use conformance::lab::{Lab, Root, Suite};
+use conformance::lab::{Lab, Root, Suite, symbols};
 use conformance::live::{self, Interrupts, Live};
 use conformance::tool::options::StapOptions;
 use conformance::tool::{StaprunWords, Tool, build};
@@ -38,8 +38,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         _ => Tool::Rstap { dir: build::rstap()? },
     };
     let scratch = lab.scratch("run")?;
+    let boot = symbols::ready(&lab, &root)?;
     let place = Place::here()?;
-    let entry = place.enter(tool.entry(&root).bind(scratch.path(), SHARE));
+    let entry = tool.entry(&root).bind_read_only(&boot, symbols::INSIDE).bind(scratch.path(), SHARE);
+    let entry = place.enter(entry);
     let options = StapOptions::scan(&arguments.words);
     if !options.runs_script() {
         let mut command = entry.command(tool.program(), &arguments.words)?;

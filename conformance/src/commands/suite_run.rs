@@ -110,6 +110,9 @@ fn judge(known: &Known, suite: Suite, test: &Test, stap: Option<&Outcome>, rstap
         () if !differences.is_empty() && stap.lacks_debuginfo && !stap.has_passed() => {
             Verdict::Skipped(format!("stap itself needs debug information: {}", stap.summary()))
         }
+        () if !differences.is_empty() && rstap.is_content() && rstap.has_passed() && !stap.is_content() => {
+            Verdict::Skipped(format!("rstap passes where stap fails: {}", differences.join("; ")))
+        }
         () if !differences.is_empty() => Verdict::Failed(differences),
         () if !accepted.is_empty() => Verdict::Skipped(format!("known differences: {}", accepted.join("; "))),
         () if !stap.is_tested() => Verdict::Skipped(format!("neither tests anything: {}", stap.summary())),

@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_death_is_told_from_its_cause_on() {
-        let mut log = String::from("booting\n".repeat(90));
+        let mut log = "booting\n".repeat(90);
         log +=
             "[   13.4] sysrq: Trigger a crash\n[   13.4] Kernel panic - not syncing: sysrq triggered crash\n";
         log += &"[   13.5]  ? f+0x1/0x2\n".repeat(100);

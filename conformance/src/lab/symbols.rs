@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::batch::{self, Job, JobEnd};
 use super::bounded::Ended;
+use super::progress::say;
 use super::vm::Vm;
 use super::{IoContext, Lab, LabError, Result, Root, place};
 
@@ -26,6 +27,7 @@ pub fn ready(lab: &Lab, root: &Root) -> Result<PathBuf> {
     if table.exists() {
         return Ok(dir);
     }
+    say(&format!("{}: booting {} to read its symbols (once)", root.suite(), root.release()));
     fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
     let config = format!("config-{}", root.release());
     let installed = root.dir().join("boot").join(&config);
