@@ -9,6 +9,9 @@ pub enum Severity {
     Error,
     /// Printed, and counted as an error with `-W`.
     Warning,
+    /// Tells the user of an error that stap prints and forgets: it counts as nothing, whatever the options. In stap's form
+    /// only the error that it wraps and the notes are there.
+    Remark,
 }
 
 /// The word in front of an error's message: `parse error: ...`, `semantic error: ...`.
@@ -101,6 +104,11 @@ impl Diagnostic {
     /// A warning.
     pub fn warning(site: &'static str, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, Stage::Semantic, site, message.into())
+    }
+
+    /// A remark.
+    pub fn remark(site: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Remark, Stage::Parse, site, message.into())
     }
 
     /// Names the place.

@@ -18,6 +18,7 @@ fn object(sources: &SourceMap, diagnostic: &Diagnostic) -> Value {
     let severity = match diagnostic.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
+        Severity::Remark => "remark",
     };
     let stage = match diagnostic.stage {
         Stage::Parse => "parse",

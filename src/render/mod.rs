@@ -73,26 +73,40 @@ impl Renderer {
         let spelled = spelled(sources, diagnostic);
         match diagnostic.severity {
             Severity::Warning => self.warning(sources, &spelled),
+            Severity::Remark => self.remark(sources, &spelled),
             Severity::Error => self.error(sources, &spelled),
         }
     }
 
     fn warning(&mut self, sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<u8> {
         let filter = self.filter;
+        let mut out = self.wrapped_error(sources, diagnostic);
         if filter.suppress_warnings && (!filter.dump_mode || filter.verbosity <= 1) {
-            return Vec::new();
+            return out;
         }
         let new = self.seen_warnings.insert(diagnostic.message.clone());
         if !new && filter.verbosity == 0 {
             self.suppressed_warnings += 1;
-            return Vec::new();
+            return out;
         }
-        // The error that a warning wraps comes first, as the parser's own message does (main.cxx: tapset files).
-        let mut out = match &diagnostic.cause {
-            Some(cause) if matches!(self.form, Form::Stap(_)) => self.draw(sources, cause),
-            _ => Vec::new(),
-        };
         out.extend(self.draw(sources, diagnostic));
+        out
+    }
+
+    fn remark(&mut self, sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<u8> {
+        let mut out = self.wrapped_error(sources, diagnostic);
+        out.extend(self.draw(sources, diagnostic));
+        out
+    }
+
+    /// The error that a warning or remark wraps comes first in stap's form, and is there even with `-w`: the parser prints
+    /// it and counts what it printed, the warning is its caller's (main.cxx: tapset files).
+    fn wrapped_error(&mut self, sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<u8> {
+        let (Some(cause), Form::Stap(_)) = (&diagnostic.cause, &self.form) else { return Vec::new() };
+        let mut out = self.draw(sources, cause);
+        for note in &diagnostic.notes {
+            out.extend(format!("{note}\n").into_bytes());
+        }
         out
     }
 
@@ -281,6 +295,32 @@ mod tests {
         let mut silent = plain(Filter { suppress_warnings: true, ..Filter::default() });
         assert!(silent.diagnostic(&sources, &warning(0)).is_empty());
         assert_eq!((silent.errors(), silent.suppressed()), (0, String::new()));
+    }
+
+    #[test]
+    fn the_error_behind_a_skipped_file_is_printed_whatever_the_options() {
+        let (sources, file) = one_file("a b");
+        let about = |about: Diagnostic| {
+            about.note("1 parse error.").because(Diagnostic::parse("x", "odd").at(&word(file, 2, "b")))
+        };
+        let error = "parse error: odd\n     at: identifier 'b' at <input>:1:3\n source: a b\n           ^\n";
+        let squeeze = |text: Vec<u8>| {
+            let text = String::from_utf8(text).expect("text");
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            lines.collect::<Vec<_>>().join("|")
+        };
+        let error = squeeze(error.into());
+        for suppress_warnings in [false, true] {
+            let filter = Filter { suppress_warnings, warnings_are_errors: true, ..Filter::default() };
+            let mut renderer = plain(filter);
+            let remark = renderer.diagnostic(&sources, &about(Diagnostic::remark("y", "skipped")));
+            assert_eq!(squeeze(remark), format!("{error}|1 parse error."));
+            assert_eq!(renderer.errors(), 0);
+            let warning = renderer.diagnostic(&sources, &about(Diagnostic::warning("y", "skipped")));
+            let rest = if suppress_warnings { "" } else { "|WARNING: skipped" };
+            assert_eq!(squeeze(warning), format!("{error}|1 parse error.{rest}"));
+            assert_eq!(renderer.errors(), usize::from(!suppress_warnings));
+        }
     }
 
     #[test]

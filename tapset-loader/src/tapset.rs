@@ -181,13 +181,12 @@ fn read(world: &dyn World, path: &Path, source: &SourceFile) -> Result<(), Diagn
     }
 }
 
-/// One warning for a file with errors, whatever their number; it shows the first.
-fn broken(message: &str, errors: Diagnostics) -> Diagnostics {
-    let warning = Diagnostic::warning("tapset-broken", message);
+/// What is said of a file with errors, whatever their number: it shows the first.
+fn broken(about: Diagnostic, errors: Diagnostics) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     diagnostics.push(match errors.into_iter().find(Diagnostic::is_error) {
-        Some(first) => warning.because(first),
-        None => warning,
+        Some(first) => about.because(first),
+        None => about,
     });
     diagnostics
 }
@@ -222,10 +221,8 @@ impl Tapset<'_> {
         }
         let diagnostics = parse_macros(self.session, id, source, &mut self.macros);
         if diagnostics.has_errors() {
-            self.note(broken(
-                &format!("macro tapset \"{name}\" has errors, and will be skipped."),
-                diagnostics,
-            ));
+            let message = format!("macro tapset \"{name}\" has errors, and will be skipped.");
+            self.note(broken(Diagnostic::warning("tapset-broken", message), diagnostics));
         } else {
             self.macro_files.push(name.into());
             self.note(diagnostics);
@@ -252,7 +249,15 @@ impl Tapset<'_> {
             Ok(()) if has_errors => {
                 let message =
                     format!("tapset \"{}\" has errors, and will be skipped", member.file.path.display());
-                broken(&message, parse.diagnostics)
+                let errors = parse.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+                let plural = if errors == 1 { "" } else { "s" };
+                // Since the files are parsed in parallel, stap does not warn any more (main.cxx: `parse_all`).
+                let about = if self.session.version.before(5, 6) {
+                    Diagnostic::warning("tapset-broken", message)
+                } else {
+                    Diagnostic::remark("tapset-broken", message)
+                };
+                broken(about.note(format!("{errors} parse error{plural}.")), parse.diagnostics)
             }
             Ok(()) => parse.diagnostics,
         };
@@ -340,6 +345,7 @@ impl Library for Tapset<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use frontend::diag::Severity;
     use frontend::session::Version;
     use frontend::world::MemoryWorld;
 
@@ -372,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_costs_one_warning() {
+    fn a_broken_file_costs_one_message() {
         let world = MemoryWorld::new()
             .with("/t/a.stp", "function f() { ) } function g() { ) } function h() { ) }")
             .with("/t/b.stp", "function ok() { }");
@@ -384,6 +390,16 @@ mod tests {
         assert_eq!(loaded.tapset.functions("f"), []);
         assert_eq!(loaded.tapset.functions("ok").len(), 1);
         assert_eq!(loaded.tapset.script_count(), 1);
+        let severity = |version: &str| {
+            let session = Session { version: Version(version.into()), ..self::session() };
+            let mut sources = SourceMap::new();
+            let diagnostics = load(&session, &world, &mut sources, None, None).tapset.take_diagnostics();
+            let only = diagnostics.iter().next().map(|only| (only.severity, only.notes.clone()));
+            only.expect("a message")
+        };
+        let notes = vec!["3 parse errors.".to_owned()];
+        assert_eq!(severity("5.1"), (Severity::Warning, notes.clone()));
+        assert_eq!(severity("5.6"), (Severity::Remark, notes));
     }
 
     #[test]

@@ -151,6 +151,11 @@ probe begin { printd() }
 probe begin { printd(1, 2, 3) }
 probe begin { printd("a", 1) }
 probe begin { printd("a") }
+probe begin { printd("a", b) c }
+probe begin { printd("a") b) c }
+probe begin { printd("a") ) b) }
+probe begin { printd("a"
+probe begin { printd("a", b)
 probe begin { printf() }
 probe begin { printf(1) }
 probe begin { printf("a" 1) }

@@ -171,19 +171,6 @@ fn odd(context: &Context, class: Class, tokens: &[RawToken], id: Id) -> Option<F
         (Some(Frame::Word(Class::Variance, _)), Class::Comma) if context.position != Position::Operand => {
             Some(at("stat-params", "not more than 2 parameters allowed", token, id))
         }
-        // Upstream takes the `)` for the comma in front of another value.
-        (Some(Frame::Word(Class::PrintDelimited, _)), Class::Close)
-            if context.position != Position::Operand =>
-        {
-            let next = Id(id.0 + 1);
-            Some(match tokens.get(next.0 as usize) {
-                Some(token) => Fault::saw("literal", "expected literal string or number", token, next, true),
-                None => Fault {
-                    place: Place::Forgotten,
-                    ..Fault::saw("value-end", "expected value", token, id, true)
-                },
-            })
-        }
         _ => None,
     }
 }

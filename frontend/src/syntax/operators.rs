@@ -9,18 +9,14 @@ impl Classifier<'_> {
     pub(super) fn punctuation(&mut self, text: &str) -> Class {
         match text {
             "(" => self.open(),
+            ")" if self.too_early() => self.comma(),
             ")" => self.close(),
             "[" => self.open_bracket(),
             "]" => self.close_bracket(),
             "{" => self.open_brace(),
             "}" => self.close_brace(),
             ";" => self.semicolon(),
-            "," => {
-                if let Some(open) = self.frames.last_mut() {
-                    open.commas = open.commas.saturating_add(1);
-                }
-                self.operator(Class::Comma)
-            }
+            "," => self.comma(),
             ":" => {
                 let declares = matches!(self.frame(), Some(Frame::Signature(_) | Frame::Params));
                 if let Some(open) = self.frames.last_mut() {
@@ -80,6 +76,23 @@ impl Classifier<'_> {
             "%" => self.operator(Class::Modulo),
             _ => self.operator(Class::Other),
         }
+    }
+
+    fn comma(&mut self) -> Class {
+        if let Some(open) = self.frames.last_mut() {
+            open.commas = open.commas.saturating_add(1);
+        }
+        self.operator(Class::Comma)
+    }
+
+    /// True for the `)` of a print operator with delimiter that has not had two values. Upstream reads "`,` or `)`" there
+    /// and goes on with the next value, whichever it was (parse.cxx: `parse_symbol`).
+    fn too_early(&self) -> bool {
+        let open = self.frames.last();
+        self.ended()
+            && open.is_some_and(|open| {
+                matches!(open.frame, Frame::Word(Class::PrintDelimited, _)) && open.commas < 2
+            })
     }
 
     fn prefix(&mut self, class: Class) -> Class {

@@ -228,7 +228,7 @@ probe begin, timer.s(5)?, kernel.{function("a"), module("m").function("b").retur
   ; y = &$x->y z = &foo->bar y <<< 3 .= "a" a = b = c
   ([a, b + 1, *] in c && [(a & b)] in c) || !(a in @hist_linear(c, -1, 10, 2))
   delete d[*, 1] delete a delete $x->y
-  print(@hist_log(x)) sprint(@hist_linear(x, -1, 10, 2)[3], 4) println() printd(",", 1, 2, 3) print_char(65)
+  print(@hist_log(x)) sprint(@hist_linear(x, -1, 10, 2)[3], 4) println() printd(",", 1, 2, 3) printd(",", 1) 2) print_char(65)
   s !~ "re\." @variance(x, 3) @count(x[1]) @defined($x) @entry($y) @perf("c") @probewrite(v) @enum("E")
   @enumname(1, "t", "m") @uregister(3) @uderef(4, a + 1) @const("X") %{ /* pure */ 1 %} @var("n@c", "m")$$
   ;(a)[1] f(x)->y$ (-a ^ ~b) >>> 3 << +1 18446744073709551615 -1 "new
