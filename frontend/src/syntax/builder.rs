@@ -37,7 +37,7 @@ pub(crate) type Value = Deep<Box<Expr<Parsed>>>;
 /// What an action that can fail returns.
 pub(crate) type Checked<T> = Result<T, ParseError<u32, super::class::Lexeme, Box<Fault>>>;
 
-/// Name, type and parameters of a function.
+/// Name, type and parameters of a function. It is kept in a box, so that the grammar's stack has small entries.
 pub(crate) struct Signature {
     name: Id,
     declared: Option<DeclaredType>,
@@ -241,7 +241,7 @@ impl<'i> Builder<'i> {
         declared: Option<DeclaredType>,
         params: Vec<Param>,
         priority: Option<(Literal, u32)>,
-    ) -> Checked<Signature> {
+    ) -> Checked<Box<Signature>> {
         let priority = match priority {
             None => None,
             Some((Literal::Number(number), _)) if number >= 1 => Some(number),
@@ -252,17 +252,17 @@ impl<'i> Builder<'i> {
                 return self.saw_next("priority-number", "expected literal number", Id(end - 1));
             }
         };
-        Ok(Signature { name, declared, params, priority })
+        Ok(Box::new(Signature { name, declared, params, priority }))
     }
 
     /// A body of statements.
-    pub fn script_body(&mut self, block: Deep<Box<Stmt<Parsed>>>) -> FunctionBody {
-        FunctionBody::Script(block.node)
+    pub fn script_body(&mut self, block: Deep<Box<Stmt<Parsed>>>) -> Box<FunctionBody> {
+        Box::new(FunctionBody::Script(block.node))
     }
 
     /// A body in C.
-    pub fn embedded_body(&mut self, token: Id) -> FunctionBody {
-        FunctionBody::Embedded(self.embed(token))
+    pub fn embedded_body(&mut self, token: Id) -> Box<FunctionBody> {
+        Box::new(FunctionBody::Embedded(self.embed(token)))
     }
 
     /// A function.

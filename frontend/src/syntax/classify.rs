@@ -32,6 +32,22 @@ pub(super) struct Open {
     pub(super) word: Option<(Class, Id)>,
 }
 
+/// The classifier's state in front of a token, as far as messages need it; taken for every token, so it is no more than
+/// copied.
+#[derive(Clone, Copy)]
+struct Before {
+    /// The innermost bracket, the commas in it, and whether a `?` waits in it.
+    open: Option<(Frame, u8, bool)>,
+    position: Position,
+    section: Section,
+    previous: Option<Class>,
+    previous_id: Id,
+    histogram: Option<(Class, Id)>,
+    wants_catch: bool,
+    after_catch: bool,
+    list_closed: bool,
+}
+
 /// A token that is refused before the grammar sees it.
 struct Refusal {
     site: &'static str,
@@ -69,7 +85,7 @@ pub(crate) struct Classifier<'i> {
     /// The word before `(` is a histogram after `in`.
     pub(super) after_in: bool,
     /// State in front of the token handed out last.
-    pub context: Context,
+    before: Before,
 }
 
 impl<'i> Classifier<'i> {
@@ -101,18 +117,34 @@ impl<'i> Classifier<'i> {
             after_catch: false,
             list_closed: false,
             after_in: false,
-            context: Context {
-                frame: None,
+            before: Before {
+                open: None,
                 position: Position::Start,
                 section: Section::None,
                 previous: None,
-                commas: 0,
+                previous_id: Id(0),
                 histogram: None,
                 wants_catch: false,
                 after_catch: false,
                 list_closed: false,
-                wants_colon: false,
             },
+        }
+    }
+
+    /// Where the token handed out last stood, for messages about it.
+    pub fn context(&self) -> Context {
+        let before = &self.before;
+        Context {
+            frame: before.open.map(|(frame, _, _)| frame),
+            position: before.position,
+            section: before.section,
+            previous: before.previous.map(|class| (class, before.previous_id)),
+            commas: before.open.map_or(0, |(_, commas, _)| commas),
+            histogram: before.histogram,
+            wants_catch: before.wants_catch,
+            after_catch: before.after_catch,
+            list_closed: before.list_closed,
+            wants_colon: before.open.is_some_and(|(_, _, waits)| waits),
         }
     }
 
@@ -154,24 +186,27 @@ impl<'i> Classifier<'i> {
 
     /// The next token with its meaning; `None` at the end.
     pub fn next_lexeme(&mut self) -> Option<Result<(u32, Lexeme, u32), Box<Fault>>> {
-        if let Some(fault) = self.pending_error(self.next as u32) {
+        if self.reported < self.errors.len()
+            && let Some(fault) = self.pending_error(self.next as u32)
+        {
             return Some(Err(Box::new(fault)));
         }
-        if let Some(fault) = self.bad_number() {
+        if self.previous == Some(Class::Number)
+            && let Some(fault) = self.bad_number()
+        {
             return Some(Err(Box::new(fault)));
         }
         self.skip_after_statistic();
-        self.context = Context {
-            frame: self.frame(),
+        self.before = Before {
+            open: self.frames.last().map(|open| (open.frame, open.commas, open.questions > 0)),
             position: self.position,
             section: self.section,
-            previous: self.previous.map(|class| (class, self.previous_id)),
-            commas: self.frames.last().map_or(0, |open| open.commas),
+            previous: self.previous,
+            previous_id: self.previous_id,
             histogram: self.histogram,
             wants_catch: std::mem::take(&mut self.wants_catch),
             after_catch: std::mem::take(&mut self.after_catch),
             list_closed: std::mem::take(&mut self.list_closed),
-            wants_colon: self.frames.last().is_some_and(|open| open.questions > 0),
         };
         let index = self.next as u32;
         let token = self.tokens.get(self.next)?;
@@ -183,7 +218,8 @@ impl<'i> Classifier<'i> {
             }
         };
         if !self.privileged
-            && let Some(fault) = needs_guru(&self.context, class, token, Id(index))
+            && matches!(class, Class::Embedded | Class::Const | Class::Register | Class::Deref)
+            && let Some(fault) = needs_guru(&self.context(), class, token, Id(index))
         {
             return Some(Err(Box::new(fault)));
         }
@@ -192,11 +228,8 @@ impl<'i> Classifier<'i> {
         Some(Ok((index, Lexeme(class, Id(index)), index + 1)))
     }
 
-    /// The error of a number that the grammar has taken although it is none: upstream looks at its value at once.
+    /// The error of a number, the previous token, that the grammar has taken although it is none: upstream looks at its value at once.
     fn bad_number(&self) -> Option<Fault> {
-        if self.previous != Some(Class::Number) {
-            return None;
-        }
         let token = self.tokens.get(self.previous_id.0 as usize)?;
         if parse_unsigned(&token.token.text).is_some() {
             return None;
@@ -440,7 +473,7 @@ impl<'i> Classifier<'i> {
                 return Ok(self.operator(Class::Limit));
             }
             "return" => {
-                if self.section != Section::Function && expects_statement(&self.context) {
+                if self.section != Section::Function && expects_statement(&self.context()) {
                     let message = "found 'return' not in function context";
                     return Err(Refusal { site: "return", message, taken: true });
                 }

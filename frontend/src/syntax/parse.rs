@@ -55,13 +55,13 @@ pub fn parse(session: &Session, file: FileId, source: &SourceFile, macros: &Libr
             Ok(()) => None,
             Err(ParseError::User { error }) => Some(*error),
             Err(ParseError::UnrecognizedToken { token: (_, Lexeme(class, id), _), .. }) => {
-                Some(unexpected(&classifier.context, class, &stream.tokens, id))
+                Some(unexpected(&classifier.context(), class, &stream.tokens, id))
             }
             Err(ParseError::ExtraToken { token: (_, Lexeme(class, id), _) }) => {
-                Some(unexpected(&classifier.context, class, &stream.tokens, id))
+                Some(unexpected(&classifier.context(), class, &stream.tokens, id))
             }
             Err(ParseError::UnrecognizedEof { .. } | ParseError::InvalidToken { .. }) => {
-                Some(unexpected_end(&classifier.context, &stream.tokens))
+                Some(unexpected_end(&classifier.context(), &stream.tokens))
             }
         };
         faults.extend(builder.pending.take().map(|pending| *pending));
