@@ -1,7 +1,7 @@
 //! Handlers and script functions: frames, labels, macros for embedded C.
 
 use super::expr::{Speller, remark};
-use super::stmt::{write_lock, write_unlock};
+use super::stmt::{write_announcement, write_lock, write_unlock};
 use super::writer::{CWriter, literal};
 use crate::plan::printing::may_print;
 use crate::plan::storage::{AUTOMATIC_LONGS, BodyPlan, LocalPlace};
@@ -239,7 +239,10 @@ pub fn write_function(out: &mut CWriter, plan: &Plan, function: &FunctionPlan) {
     out.directive("#define return goto out");
     write_precheck(out, function.precheck);
     match &function.code {
-        Some(CodePlan { code, globals }) => {
+        Some(CodePlan { code, globals, position }) => {
+            if let Some(position) = position {
+                write_announcement(out, position);
+            }
             spell.define_globals(out, globals);
             if crate::plan::effects::tagged(code, "myproc-unprivileged") {
                 out.line("assert_is_myproc();");

@@ -79,6 +79,9 @@ pub fn write_prologue(out: &mut CWriter, plan: &Plan, entry: &Entry<'_>) {
     out.close("}");
     out.open("{");
     out.line("unsigned sess_state = atomic_read (session_state());");
+    if plan.settings.log_session_states {
+        write_state_report(out, entry);
+    }
     match entry.other_state {
         None => out.line(format!("if (sess_state != {})", entry.state)),
         Some(other) => out.line(format!("if (sess_state != {} && sess_state != {other})", entry.state)),
@@ -131,6 +134,17 @@ pub fn write_prologue(out: &mut CWriter, plan: &Plan, entry: &Entry<'_>) {
          c->returnval_override = 0;\n\
          #endif",
     );
+}
+
+/// The line of `-D DEBUG_PROBES`.
+fn write_state_report(out: &mut CWriter, entry: &Entry<'_>) {
+    let states: Vec<&str> = std::iter::once(entry.state).chain(entry.other_state).collect();
+    let named: Vec<String> = states.iter().map(|state| format!("{state} (%d)")).collect();
+    out.line(format!(
+        "_stp_dbug (__FUNCTION__, __LINE__, \"session state: %d, expecting {}\", sess_state, {});",
+        named.join(" or "),
+        states.join(", ")
+    ));
 }
 
 /// Everything after the handler has returned. Needs the variables of [`write_prologue`].

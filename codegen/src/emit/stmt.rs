@@ -23,8 +23,7 @@ impl Speller<'_> {
             Op::Position(position) => {
                 out.line(super::expr::remark(position));
                 if self.plan.settings.announce_statements {
-                    let text = super::writer::literal(position);
-                    out.line(format!("__stp_exectrace (__FILE__ \":\" _STRINGIFY (__LINE__) \" \" {text});"));
+                    write_announcement(out, position);
                 }
             }
             Op::Set(to, val) => out.line(format!("{} = {};", self.place(*to), self.val(val))),
@@ -338,6 +337,12 @@ impl Speller<'_> {
         out.label("normal_fallthrough:;");
         out.close("}");
     }
+}
+
+/// Writes the line that `-D STP_EXECTRACE` puts in front of each statement (translate.cxx: `visit_block` and its kin).
+pub fn write_announcement(out: &mut CWriter, position: &str) {
+    let text = literal(position);
+    out.line(format!("__stp_exectrace (__FILE__ \":\" _STRINGIFY (__LINE__) \" \" {text});"));
 }
 
 /// Takes the probe's locks, unless it has them. If that fails, this hit is skipped.

@@ -115,6 +115,8 @@ pub struct CodePlan {
     pub code: SmolStr,
     /// Globals that it names by pragma: (unmangled name, global, written).
     pub globals: Vec<(SmolStr, GlobalId, bool)>,
+    /// Where it stands, if statements announce themselves.
+    pub position: Option<SmolStr>,
 }
 
 /// A function.
@@ -241,6 +243,8 @@ pub struct Settings {
     pub suppress_time_limits: bool,
     /// `-D STP_EXECTRACE`, with a runtime that knows it: every statement announces itself in the kernel's log.
     pub announce_statements: bool,
+    /// `-D DEBUG_PROBES`: every hit logs the state of the session.
+    pub log_session_states: bool,
     /// `--modinfo`.
     pub modinfo: Vec<(String, String)>,
     /// Name of the module.
@@ -309,7 +313,10 @@ pub fn plan(
 ) -> Result<Plan, Diagnostics> {
     let effects = EffectTable::new(program, types);
     let params: Vec<Params> = program.functions.iter().map(|f| params(f, types, program)).collect();
-    let cx = Context { session, sources, program, types, effects: &effects, params: &params };
+    let settings = settings(session, sources, profile);
+    let announce_statements = settings.announce_statements;
+    let cx =
+        Context { session, sources, program, types, effects: &effects, params: &params, announce_statements };
     let mut planner = Planner { cx: &cx, tables: Tables::default(), diagnostics: Diagnostics::new() };
     let functions = planner.functions();
     let probes = planner.probes();
@@ -338,7 +345,7 @@ pub fn plan(
         !safe && probe.conditions.iter().any(|condition| condition.on_the_fly)
     });
     let plan = Plan {
-        settings: settings(session, sources, profile),
+        settings,
         profile: profile.clone(),
         embeds: embeds(program, session),
         map_types: storage::map_types(&globals),
@@ -484,6 +491,7 @@ fn settings(session: &Session, sources: &SourceMap, profile: &RuntimeProfile) ->
         suppress_handler_errors: session.suppress_handler_errors,
         suppress_time_limits: session.suppress_time_limits,
         announce_statements: profile.exectrace && defines(session, "STP_EXECTRACE"),
+        log_session_states: defines(session, "DEBUG_PROBES"),
         modinfo: session.modinfo.clone(),
         module_name: session.module_name.clone(),
     }

@@ -73,10 +73,11 @@ impl<'a> Planner<'a> {
                 );
                 (body, None)
             }
-            FunctionBody::Embedded { locals, code, globals, .. } => {
+            FunctionBody::Embedded { locals, code, globals, origin } => {
                 let types = &cx.types.function_locals[index];
                 let body = storage::plan_embedded(locals, types, &cx.params[index].pointers);
-                (body, Some(CodePlan { code: code.clone(), globals: globals.clone() }))
+                let announced = cx.announce_statements.then(|| names::position(cx.sources, &origin.0).into());
+                (body, Some(CodePlan { code: code.clone(), globals: globals.clone(), position: announced }))
             }
         };
         let arg_macros = function

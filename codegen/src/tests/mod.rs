@@ -284,6 +284,32 @@ fn statements_announce_themselves_when_asked_to() {
 }
 
 #[test]
+fn all_that_stap_announces_is_announced() {
+    let session = Session { macros: vec!["STP_EXECTRACE".to_owned()], ..session() };
+    let script =
+        "probe begin {\n for (i = 0; i < 3; i++) {\n exit() n = i\n }\n if (n) ; else n = 1\n } global n";
+    let unit = emit_with(&session, script).unwrap();
+    let handler = function(&unit.source, "probe_0");
+    let places = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.contains("__stp_exectrace"));
+        lines.filter_map(|line| line.split('"').rev().nth(1).map(str::to_owned)).collect()
+    };
+    // The block, the loop, what it starts with, its block, the statements in it, its step, the `if` and what is left of it.
+    let wanted = ["1:13", "2:2", "2:7", "2:26", "3:2", "3:9", "2:21", "5:2", "5:16"];
+    assert_eq!(places(&handler), wanted.map(|at| format!("<input>:{at}")));
+    // The C text of the tapset's function.
+    assert!(places(&unit.source).iter().any(|place| place == "tapset.stp:2:17"), "{}", unit.source);
+}
+
+#[test]
+fn session_states_are_logged_when_asked_for() {
+    let logged = "_stp_dbug (__FUNCTION__, __LINE__, \"session state: %d, expecting stp->state (%d)\", sess_state, stp->state);";
+    let session = Session { macros: vec!["DEBUG_PROBES".to_owned()], ..session() };
+    assert!(emit_with(&session, "probe begin { exit() }").unwrap().source.contains(logged));
+    assert!(!source("probe begin { exit() }").contains("_stp_dbug"));
+}
+
+#[test]
 fn old_runtimes_have_one_statement_pointer() {
     let session = Session { version: Version("5.1".into()), compatible: Version("5.1".into()), ..session() };
     let unit = emit_with(&session, "probe begin { exit() }").unwrap();

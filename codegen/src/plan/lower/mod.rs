@@ -42,6 +42,8 @@ pub struct Context<'a> {
     pub effects: &'a EffectTable<'a>,
     /// Parameters of every function.
     pub params: &'a [Params],
+    /// See [`Settings::announce_statements`](crate::plan::Settings::announce_statements).
+    pub announce_statements: bool,
 }
 
 /// Tables that all bodies share.

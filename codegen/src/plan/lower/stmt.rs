@@ -5,7 +5,7 @@ use super::{Lowerer, Planned};
 use crate::plan::ir::{Label, LabelKind, Op, Place, Val};
 use frontend::hir::{Bound, VarRef};
 use frontend::source::Token;
-use frontend::tree::{Expr, For, Origin, Stmt, StmtKind};
+use frontend::tree::{Expr, ExprKind, For, Origin, Stmt, StmtKind};
 use frontend::types::{Owner, Type};
 
 /// After so many statements the count is settled even in the middle of a block (translate.cxx: `record_actions`).
@@ -63,15 +63,18 @@ impl Lowerer<'_> {
     fn stmt(&mut self, stmt: &Stmt<Bound>, duty: Duty) -> Planned<()> {
         let token = &stmt.origin.0;
         match &stmt.kind {
-            StmtKind::Block(list) => return self.block(list, duty),
+            StmtKind::Block(list) => {
+                self.announce(token);
+                return self.block(list, duty);
+            }
             StmtKind::Null => {
                 // Costs an action in the count in front of the body, none here (visit_null_statement).
+                self.announce(token);
                 return Ok(());
             }
             _ => {}
         }
-        let position = crate::plan::names::position(self.cx.sources, token).into();
-        self.push(Op::Position(position));
+        self.position(token);
         // Whole statements are locked as one, except those that can push the duty further down.
         let simple = !matches!(stmt.kind, StmtKind::If { .. });
         if simple && duty.lock {
@@ -82,6 +85,18 @@ impl Lowerer<'_> {
             self.push(Op::Unlock);
         }
         Ok(())
+    }
+
+    fn position(&mut self, token: &Token) {
+        let position = crate::plan::names::position(self.cx.sources, token).into();
+        self.push(Op::Position(position));
+    }
+
+    /// The position of a part that is worth a line only to those who follow every step.
+    fn announce(&mut self, token: &Token) {
+        if self.cx.announce_statements {
+            self.position(token);
+        }
     }
 
     fn inner(&mut self, stmt: &Stmt<Bound>, duty: Duty) -> Planned<()> {
@@ -220,6 +235,7 @@ impl Lowerer<'_> {
     fn for_loop(&mut self, looped: &For<Bound>, token: &Token) -> Planned<()> {
         let (top, next, end) = self.open_loop();
         if let Some(init) = &looped.init {
+            self.announce(first_token(init));
             self.scoped(|this| this.effect(init))?;
             self.record_actions(1, &init.origin.0, false);
         }
@@ -235,6 +251,7 @@ impl Lowerer<'_> {
         self.record_actions(0, &looped.body.origin.0, true);
         self.push(Op::Label(next));
         if let Some(step) = &looped.step {
+            self.announce(first_token(step));
             self.scoped(|this| this.effect(step))?;
             self.record_actions(1, &step.origin.0, false);
         }
@@ -305,5 +322,17 @@ impl Lowerer<'_> {
     pub fn condition(&mut self, condition: &Expr<Bound>) -> Planned<Val> {
         let condition = self.val(condition)?;
         Ok(truth(condition))
+    }
+}
+
+/// The token that an expression starts with, as far as the tree knows it (parentheses are not in it).
+fn first_token(expr: &Expr<Bound>) -> &Token {
+    match &expr.kind {
+        ExprKind::Assign { target: first, .. }
+        | ExprKind::Binary { left: first, .. }
+        | ExprKind::Ternary { condition: first, .. }
+        | ExprKind::Step { prefix: false, operand: first, .. }
+        | ExprKind::Match { subject: first, .. } => first_token(first),
+        _ => &expr.origin.0,
     }
 }
