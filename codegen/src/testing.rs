@@ -59,7 +59,7 @@ pub fn analyse(
     diagnostics.append(said);
     let (known, said) = frontend::optimise::before_types(session, &sources, &mut program);
     diagnostics.append(said);
-    let (mut types, said) = frontend::types::infer(&program, known);
+    let (mut types, said) = frontend::types::infer(session, &program, known);
     diagnostics.append(said);
     let derive_end = |token: &_| frontend::optimise::end_probe(session, &world, families, token);
     let said = frontend::optimise::after_types(session, &sources, &mut program, &mut types, &derive_end);

@@ -132,7 +132,7 @@ fn passes(
     if diagnostics.has_errors() {
         return;
     }
-    let (table, found) = types::infer(program, std::mem::take(types));
+    let (table, found) = types::infer(session, program, std::mem::take(types));
     *types = table;
     diagnostics.append(found);
     if diagnostics.has_errors() {
@@ -146,10 +146,15 @@ fn passes(
 
 /// Compares the messages of several scripts, one script for each line.
 pub fn check_messages(scripts: &str, expected: &Expect) {
+    check_messages_with(scripts, &Session { guru: true, ..Session::for_tests() }, expected);
+}
+
+/// The same with options of one's own.
+pub fn check_messages_with(scripts: &str, session: &Session, expected: &Expect) {
     let mut out = String::new();
     for script in scripts.lines().map(str::trim).filter(|line| !line.is_empty()) {
         out += &format!("{script}\n");
-        for line in analyse(script).messages().lines() {
+        for line in analyse_with(script, session).messages().lines() {
             out += &format!("    {line}\n");
         }
     }

@@ -110,7 +110,7 @@ fn elaborate(
     if !report(terminal, diagnostics) && !session.mode.is_dump() {
         return (Analysed { program, types: known }, false);
     }
-    let (mut types, diagnostics) = types::infer(&program, known);
+    let (mut types, diagnostics) = types::infer(session, &program, known);
     if !report(terminal, diagnostics) && !session.mode.is_dump() {
         return (Analysed { program, types }, false);
     }

@@ -7,8 +7,9 @@
 //! | `kprobe.module("m").function("f")...` | the same in a module |
 //! | `kprobe.statement(ADDRESS).absolute`, `kernel.statement(ADDRESS).absolute` | an address, `-g` only |
 //!
-//! No context variables. Privileged. The names are those of the kernel's symbol table; where no table is at hand an
-//! exact name is taken as it is, and the kernel says at registration if there is no such function.
+//! No context variables, save that `$$vars`, `$$parms` and `$$locals` are empty at `kernel.statement`. Privileged. The
+//! names are those of the kernel's symbol table; where no table is at hand an exact name is taken as it is, and the kernel
+//! says at registration if there is no such function.
 
 use super::{EmitFamily, Group, GroupContext, GroupProbe, Mechanism, OnTheFly, Sections};
 use crate::emit::entry::Entry;
@@ -16,10 +17,10 @@ use crate::emit::writer::{CWriter, literal};
 use crate::families::point::{self, pattern, rewritten};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{DeriveContext, Derived, Family, Pattern};
+use frontend::resolve::derive::{DeriveContext, Derived, Family, Pattern, TargetUse, Targets};
 use frontend::resolve::suggest;
-use frontend::syntax::ast::ProbePoint;
-use frontend::tree::Literal;
+use frontend::syntax::ast::{Parsed, ProbePoint};
+use frontend::tree::{Expr, ExprKind, Literal, Target, TargetBase, TargetStep};
 use frontend::wildcard::{self, Escape};
 use smol_str::{SmolStr, format_smolstr};
 use std::any::Any;
@@ -46,7 +47,7 @@ pub struct Kprobe {
     /// True for kretprobes.
     pub on_return: bool,
     /// `.maxactive(N)`.
-    pub max_active: Option<u16>,
+    pub max_active: Option<i64>,
     /// Registration may fail silently.
     pub optional: bool,
 }
@@ -97,13 +98,7 @@ impl Family for KprobeFamily {
         context: &DeriveContext<'_>,
         point: &ProbePoint,
     ) -> Result<Vec<Derived>, Box<Diagnostic>> {
-        let max_active = match point::number(point, "maxactive") {
-            None => None,
-            Some(value) => Some(u16::try_from(value).map_err(|_| {
-                let limit = u16::MAX;
-                point::plain_error("kprobe.maxactive", format!("maxactive value out of range [0,{limit}]"))
-            })?),
-        };
+        let max_active = point::number(point, "maxactive");
         if let Some(address) = point::number(point, "statement") {
             if !is_privileged(context) {
                 let message = "absolute statement probe in unprivileged script; need stap -g";
@@ -121,6 +116,7 @@ impl Family for KprobeFamily {
             let place = Place::Absolute(address as u64);
             let mut derived = derived(point, final_point, place, SmolStr::default(), max_active);
             if by_kernel {
+                derived.targets = Some(Arc::new(NoScope));
                 // tapsets.cxx: `dwarf_derived_probe::printsig`, with no section before the plus sign
                 derived.remark = format_smolstr!(" /* pc=+{:#x} */", address as u64);
             }
@@ -135,7 +131,7 @@ impl Family for KprobeFamily {
                 }
             }
             if let Some(value) = max_active {
-                components.push(("maxactive", Some(Literal::Number(value.into()))));
+                components.push(("maxactive", Some(Literal::Number(value))));
             }
             rewritten(point, components)
         };
@@ -160,6 +156,41 @@ impl Family for KprobeFamily {
     }
 }
 
+/// Targets at an address of which nothing is known: upstream asks debug information's part here too, without a scope
+/// (tapsets.cxx: `dwarf_var_expanding_visitor::visit_target_symbol`).
+#[derive(Debug)]
+struct NoScope;
+
+impl Targets for NoScope {
+    fn locate(
+        &self,
+        target: &Target<Parsed>,
+        usage: &TargetUse<'_>,
+        expr: &Expr<Parsed>,
+    ) -> Result<Expr<Parsed>, Box<Diagnostic>> {
+        let fail =
+            |site, message: &str| Err(Box::new(Diagnostic::semantic(site, message).at(&expr.origin.0)));
+        match &target.base {
+            TargetBase::Symbol(name) if matches!(name.as_str(), "$$vars" | "$$parms" | "$$locals") => {
+                if !matches!(usage, TargetUse::Read) {
+                    return fail("kprobe.write", "cannot write to context variable");
+                }
+                if target.address_of {
+                    return fail("kprobe.address", "cannot take address of context variable");
+                }
+                if !matches!(target.path.first(), Some(TargetStep::Pretty(..))) {
+                    point::no_components(target, "dwarf", expr)?;
+                }
+                Ok(Expr { origin: expr.origin.clone(), kind: ExprKind::String(SmolStr::default()) })
+            }
+            _ => fail(
+                "kprobe.no-scope",
+                "debuginfo scope not found for module '', cannot resolve context variable [man error::dwarf]",
+            ),
+        }
+    }
+}
+
 /// True if the location may do what needs `-g`.
 fn is_privileged(context: &DeriveContext<'_>) -> bool {
     context.session.guru || context.tapset_file.is_some()
@@ -170,7 +201,7 @@ fn derived(
     final_point: ProbePoint,
     place: Place,
     module: SmolStr,
-    max_active: Option<u16>,
+    max_active: Option<i64>,
 ) -> Derived {
     let on_return = point::has(point, "return");
     // tapsets.cxx: `kprobe_derived_probe::printsig`
@@ -293,6 +324,19 @@ fn expand_braces(pattern: &str) -> Vec<String> {
 impl EmitFamily for KprobeFamily {
     fn group(&self, _: &Probe) -> Option<Group> {
         Some(Group::Kprobe)
+    }
+
+    /// Upstream's pass 2 takes any limit, and its pass 3 dies of an assertion.
+    fn check(&self, probe: &Probe) -> Result<(), Box<Diagnostic>> {
+        let max_active =
+            probe.attachment.as_any().downcast_ref::<Kprobe>().and_then(|kprobe| kprobe.max_active);
+        match max_active.map(u16::try_from) {
+            Some(Err(_)) => {
+                let message = format!("maxactive value out of range [0,{}]", u16::MAX);
+                Err(point::error("kprobe.maxactive", &probe.point, message))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -441,12 +485,40 @@ fn write_kretprobe_callback(out: &mut CWriter, cx: &GroupContext<'_>, count: usi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::families::testing::derive;
+    use crate::tests::plan_with;
+    use frontend::session::Session;
 
     #[test]
     fn braces() {
         assert_eq!(expand_braces("__{ia32,x64}_sys_{open,close}").len(), 4);
         assert_eq!(expand_braces("a{b"), ["a{b"]);
         assert_eq!(expand_braces("a{b,c{d,e}}"), ["ab", "acd", "ace"]);
+    }
+
+    #[test]
+    fn limits_are_checked_when_c_is_made() {
+        let family = &KprobeFamily;
+        assert_eq!(derive(family, "kprobe.function(\"vfs_read\").return.maxactive(99999)").len(), 1);
+        let plan = |limit: &str| {
+            let script = format!("probe kprobe.function(\"f\").return.maxactive({limit}) {{ println(1) }}");
+            plan_with(&Session { guru: true, ..Session::for_tests() }, &script).map(|_| ())
+        };
+        assert_eq!(plan("65535"), Ok(()));
+        assert_eq!(plan("99999").unwrap_err(), "maxactive value out of range [0,65535]");
+        assert!(plan("-1").is_err());
+    }
+
+    #[test]
+    fn addresses_of_the_kernel_have_no_variables() {
+        let plan = |body: &str| {
+            let script = format!("probe kernel.statement(5).absolute {{ {body} }}");
+            plan_with(&Session { guru: true, ..Session::for_tests() }, &script).map(|_| ())
+        };
+        assert_eq!(plan("println($$vars, $$parms, $$locals$, @defined($x))"), Ok(()));
+        assert!(plan("println($$return)").unwrap_err().starts_with("debuginfo scope not found"));
+        assert_eq!(plan("$$vars = \"a\"").unwrap_err(), "cannot write to context variable");
+        assert_eq!(plan("println(&$$vars)").unwrap_err(), "cannot take address of context variable");
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub mod utrace;
 use crate::emit::entry::{Entry, write_entry};
 use crate::emit::writer::CWriter;
 use crate::plan::{Plan, ProbePlan};
+use frontend::diag::Diagnostic;
 use frontend::hir::Probe;
 use frontend::resolve::derive::Family;
 
@@ -111,6 +112,14 @@ pub trait EmitFamily: Family {
     /// C statements in front of the handler's, in the handler: `c` and `l` are in scope.
     fn prologue(&self, _probe: &Probe) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Refuses a probe that the front half takes and C cannot say.
+    ///
+    /// # Errors
+    /// Why, with a position.
+    fn check(&self, _probe: &Probe) -> Result<(), Box<Diagnostic>> {
+        Ok(())
     }
 
     /// The object that the probe is in, whose symbols and unwind data are then known to the runtime: `kernel`, the name

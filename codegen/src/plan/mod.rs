@@ -338,6 +338,11 @@ pub fn plan(
             diagnostics.push(Diagnostic::semantic("plan:keys", message).at(&global.origin.0));
         }
     }
+    for probe in &program.probes {
+        if let Some(Err(error)) = families::family(probe.family).map(|family| family.check(probe)) {
+            diagnostics.push(*error);
+        }
+    }
     let mut function_order: Vec<usize> = (0..functions.len()).collect();
     function_order.sort_by(|&left, &right| functions[left].c_name.cmp(&functions[right].c_name));
     let refresh_timer = probes.iter().any(|probe| {

@@ -92,7 +92,7 @@ pub fn before_types(
             diagnostics.push(*error);
             return (table, diagnostics);
         }
-        let errors = types::early(program, &mut table, |program| {
+        let errors = types::early(session, program, &mut table, |program| {
             // Before 5.6 the early look went over everything again without folding first.
             if session.version.before(5, 6) {
                 return Vec::new();

@@ -1,6 +1,7 @@
 //! Type errors of scripts, and the errors of pass 3, compared with what upstream 5.6 says of them.
 
-use crate::testing::check_messages;
+use crate::session::{Session, Version};
+use crate::testing::{check_messages, check_messages_with};
 use expect_test::expect;
 
 #[test]
@@ -254,5 +255,46 @@ fn errors_of_pass_3() {
             probe begin { print(1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33) }
                 error: too many arguments to print (33) @ 1:15 'print'
         "#]],
+    );
+}
+
+/// As stap 5.1 and 4.8 print them.
+#[test]
+fn before_5_4_only_the_worst_contradictions_are_told() {
+    let scripts = r#"
+        global a probe begin { a[1] = 4; a["1"] = 5; println(a[1]) }
+        global a probe begin { a["x"] = 1; a[1] = 2; println(a["x"]) println(1 == "b") }
+        probe begin { println(1 == "a") }
+        function f(a) { println(a) } probe begin { f(1) f("a") }
+        probe begin { try { println(1) } catch (e) { } println(2) }
+        "#;
+    let session = Session { version: Version("5.1".into()), ..Session::for_tests() };
+    check_messages_with(
+        scripts,
+        &session,
+        &expect![[r#"
+        global a probe begin { a[1] = 4; a["1"] = 5; println(a[1]) }
+            error: index 0 type mismatch (string) @ 1:36 '1'
+              error: type of index 0 was first inferred here (long) @ 1:26 '1'
+        global a probe begin { a["x"] = 1; a[1] = 2; println(a["x"]) println(1 == "b") }
+            error: index 0 type mismatch (long) @ 1:38 '1'
+              error: type of index 0 was first inferred here (long) @ 1:26 'x'
+        probe begin { println(1 == "a") }
+            error: type mismatch: expected string but found long @ 1:23 '1'
+        function f(a) { println(a) } probe begin { f(1) f("a") }
+            error: index 0 type mismatch (string) @ 1:51 'a'
+              error: type of index 0 was first inferred here (long) @ 1:46 '1'
+        probe begin { try { println(1) } catch (e) { } println(2) }
+    "#]],
+    );
+    let session = Session { version: Version("4.8".into()), ..Session::for_tests() };
+    let catch = "probe begin { try { println(1) } catch (e) { } println(2) }";
+    check_messages_with(
+        catch,
+        &session,
+        &expect![[r#"
+        probe begin { try { println(1) } catch (e) { } println(2) }
+            error: unresolved type  @ 1:41 'e'
+    "#]],
     );
 }

@@ -13,6 +13,7 @@ use super::{Owner, Type, TypeTable, functions_by_name};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::dump::derived_from;
 use crate::hir::{Bound, FunctionBody, FunctionId, GlobalId, LocalId, ProbeId, Program, VarRef};
+use crate::session::Session;
 use crate::source::{Pos, Token};
 use crate::tree::{Expr, Origin};
 use std::collections::{HashMap, HashSet};
@@ -24,11 +25,12 @@ use std::collections::{HashMap, HashSet};
 /// its type no longer binds what is around it. It changes the trees in place and returns the addresses of expressions
 /// that it put in the place of others.
 pub fn early(
+    session: &Session,
     program: &mut Program,
     table: &mut TypeTable,
     fold_probes: impl FnOnce(&mut Program) -> Vec<usize>,
 ) -> Diagnostics {
-    let mut first_look = Inference::new(program, table, Stage::Early);
+    let mut first_look = Inference::new(session, program, table, Stage::Early);
     if let Err(error) = first_look.round() {
         first_look.report(*error);
         return first_look.into_diagnostics();
@@ -38,7 +40,8 @@ pub fn early(
         nodes.remove(&Node::Expr(address));
         nodes.remove(&Node::Access(address));
     }
-    let mut inference = Inference { nodes, findings, ..Inference::new(program, table, Stage::Early) };
+    let fresh = Inference::new(session, program, table, Stage::Early);
+    let mut inference = Inference { nodes, findings, ..fresh };
     if let Err(error) = inference.run_early() {
         inference.report(*error);
     }
@@ -49,9 +52,9 @@ pub fn early(
 ///
 /// `known` is what the early stage found ([`TypeTable::declared`] if there was none): upstream's declarations keep
 /// their first type even if the code that gave it was folded away.
-pub fn infer(program: &Program, known: TypeTable) -> (TypeTable, Diagnostics) {
+pub fn infer(session: &Session, program: &Program, known: TypeTable) -> (TypeTable, Diagnostics) {
     let mut table = known;
-    let mut inference = Inference::new(program, &mut table, Stage::Final);
+    let mut inference = Inference::new(session, program, &mut table, Stage::Final);
     if let Err(error) = inference.run_final() {
         inference.report(*error);
     }
@@ -67,6 +70,15 @@ type Thrown = Box<Diagnostic>;
 enum Stage {
     Early,
     Final,
+}
+
+/// When contradictions are told, which is the same for both stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// As soon as they are met: since 5.4.
+    AtOnce,
+    /// Before: in a last round, only those of the worst kind (elaborate.cxx: `mismatch_complexity`), or all if verbose.
+    Last,
 }
 
 /// A declaration that has a type.
@@ -117,6 +129,8 @@ struct Findings {
 /// One stage over one program.
 struct Inference<'a> {
     program: &'a Program,
+    telling: Telling,
+    verbose: bool,
     table: &'a mut TypeTable,
     stage: Stage,
     /// Types that nodes have shown so far.
@@ -136,12 +150,16 @@ struct Inference<'a> {
     findings: Findings,
     /// How many contradictions were met, reported or not.
     mismatches: usize,
+    /// With [`Telling::Last`]: the worst kind of contradiction of this round, 0 if there was none.
+    worst: u8,
 }
 
 impl<'a> Inference<'a> {
-    fn new(program: &'a Program, table: &'a mut TypeTable, stage: Stage) -> Self {
+    fn new(session: &Session, program: &'a Program, table: &'a mut TypeTable, stage: Stage) -> Self {
         Inference {
             program,
+            telling: if session.version.before(5, 4) { Telling::Last } else { Telling::AtOnce },
+            verbose: session.verbosity[1] > 0,
             table,
             stage,
             nodes: HashMap::new(),
@@ -153,6 +171,7 @@ impl<'a> Inference<'a> {
             function: None,
             findings: Findings::default(),
             mismatches: 0,
+            worst: 0,
         }
     }
 
@@ -169,11 +188,19 @@ impl<'a> Inference<'a> {
     }
 
     fn run_early(&mut self) -> Result<(), Thrown> {
-        self.round()?;
-        while self.resolved > 0 {
+        loop {
             self.round()?;
+            if self.resolved > 0 {
+                self.worst = 0;
+            } else if self.worst == 0 || self.asserting {
+                return Ok(());
+            } else {
+                self.asserting = true;
+                if self.verbose {
+                    self.worst = 1;
+                }
+            }
         }
-        Ok(())
     }
 
     fn run_final(&mut self) -> Result<(), Thrown> {
@@ -211,6 +238,11 @@ impl<'a> Inference<'a> {
                     return Ok(());
                 }
                 self.asserting = true;
+                if self.verbose {
+                    self.worst = 0;
+                }
+            } else {
+                self.worst = 0;
             }
         }
     }
@@ -355,6 +387,10 @@ impl<'a> Inference<'a> {
                 if !accept_unknown {
                     self.unknown_decl(token, decl);
                 }
+                return;
+            }
+            if self.telling == Telling::Last {
+                // There is another round, since something was learned.
                 return;
             }
         }

@@ -1,6 +1,6 @@
 //! Type errors in upstream's words, each raised once.
 
-use super::{Decl, Findings, Inference, Node, Owner};
+use super::{Decl, Findings, Inference, Node, Owner, Telling};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::LocalId;
 use crate::source::{Token, TokenKind};
@@ -50,7 +50,7 @@ impl<'a> Inference<'a> {
     /// A type is unknown; an error in the last round.
     pub(super) fn unknown(&mut self, token: &Token) {
         self.unresolved += 1;
-        if self.asserting {
+        if self.asserting && self.worst == 0 {
             self.report(
                 Diagnostic::semantic("types.unresolved", "unresolved type ")
                     .at(token)
@@ -71,10 +71,23 @@ impl<'a> Inference<'a> {
         }
     }
 
-    /// Two sides of an operator differ.
-    pub(super) fn mismatch_sides(&mut self, token: &Token, left: Type, right: Type) {
+    /// Counts a contradiction, and answers whether it is to be told. The worse its kind, the more is known of where it
+    /// comes from.
+    fn tells(&mut self, kind: u8) -> bool {
         self.unresolved += 1;
         self.mismatches += 1;
+        if self.telling == Telling::Last && !self.asserting {
+            self.worst = self.worst.max(kind);
+            return false;
+        }
+        self.worst <= kind
+    }
+
+    /// Two sides of an operator differ.
+    pub(super) fn mismatch_sides(&mut self, token: &Token, left: Type, right: Type) {
+        if !self.tells(1) {
+            return;
+        }
         let message = format!("type mismatch: left and right sides don't agree ({left} vs {right})");
         let label = format!("{left} on the left, {right} on the right");
         self.report(labelled(Diagnostic::semantic("types.mismatch-sides", message).at(token), label));
@@ -82,8 +95,9 @@ impl<'a> Inference<'a> {
 
     /// The place wants one type, the expression has another.
     pub(super) fn mismatch(&mut self, token: &Token, expected: Type, found: Type) {
-        self.unresolved += 1;
-        self.mismatches += 1;
+        if !self.tells(2) {
+            return;
+        }
         let mut message = format!("type mismatch: expected {expected}");
         if found != Type::Unknown {
             message += &format!(" but found {found}");
@@ -95,8 +109,9 @@ impl<'a> Inference<'a> {
     /// A use contradicts its declaration; `index` is the key of an array or the parameter of a call. The place that
     /// gave the declaration its type is chained, if it was found in this stage.
     pub(super) fn mismatch_decl(&mut self, token: &Token, found: Type, decl: Decl, index: Option<usize>) {
-        self.unresolved += 1;
-        self.mismatches += 1;
+        if !self.tells(3) {
+            return;
+        }
         let index = index.or_else(|| self.parameter_index(decl));
         let declared = match (decl, index) {
             (Decl::Global(id), Some(key)) => self.table.global(id).keys.get(key).copied().unwrap_or_default(),
