@@ -14,6 +14,8 @@ use conformance::suite::{Group, first_error};
 use conformance::tool::{Tool, build};
 use rayon::prelude::*;
 
+use super::oracle;
+
 /// Arguments of `compare`.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -56,12 +58,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             report.add(line, suite.name(), verdict);
         }
     }
-    if let Some(path) = &arguments.json {
-        let text = format!("{:#}\n", report.json());
-        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-    }
-    print!("{}\n{}\n", report.reasons(), report.tally());
-    Ok(if report.tally().failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    oracle::finish_without_table(&report, arguments.json.as_ref())
 }
 
 fn ask(tool: &Tool, root: &Root, table: &Path, words: &[String]) -> anyhow::Result<Finished> {

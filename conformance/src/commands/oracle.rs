@@ -46,10 +46,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// Prints a report, keeps it as JSON when asked to, and turns it into an exit status.
 pub fn finish(report: &Report, json: Option<&PathBuf>) -> anyhow::Result<ExitCode> {
+    println!("{}", report.table());
+    finish_without_table(report, json)
+}
+
+/// The same for a report of so many rows that only those count which say why.
+pub fn finish_without_table(report: &Report, json: Option<&PathBuf>) -> anyhow::Result<ExitCode> {
     if let Some(path) = json {
         let text = format!("{:#}\n", report.json());
         std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
     }
-    print!("{}\n{}\n{}\n", report.table(), report.reasons(), report.tally());
+    print!("{}\n{}\n", report.reasons(), report.tally());
     Ok(if report.tally().failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

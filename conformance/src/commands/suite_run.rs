@@ -12,7 +12,8 @@ use conformance::report::{Report, Verdict};
 use conformance::suite::Known;
 use conformance::tool::{Tool, build};
 
-use super::suite::{Arguments, finish};
+use super::oracle;
+use super::suite::Arguments;
 
 /// The root whose stap runs what it builds, and so can be compared with.
 const ORACLE: Suite = Suite::Forky;
@@ -57,7 +58,7 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
         for (name, outcome) in &verdicts {
             report.add(name, ORACLE.name(), Verdict::Skipped(format!("stap: {}", outcome.summary())));
         }
-        return finish(arguments, &report);
+        return oracle::finish_without_table(&report, arguments.json.as_ref());
     }
     let rstap = Tool::Rstap { dir: build::rstap()? };
     for suite in crate::chosen(&arguments.roots, &[Suite::Forky]) {
@@ -69,7 +70,7 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
         }
         print!("{}", counts(suite, &tests, &verdicts, &outcomes));
     }
-    finish(arguments, &report)
+    oracle::finish_without_table(&report, arguments.json.as_ref())
 }
 
 /// Whether rstap's outcome is stap's.

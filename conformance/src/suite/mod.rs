@@ -4,6 +4,13 @@
 //! the group's pass, those of one ending in `ko` refused. The judge is not that promise but what the root's own
 //! stap does: a newer tree's scripts may be too new for an older stap, and some need what a root lacks.
 
+mod known;
+mod script;
+
+pub use known::Known;
+use script::{ARGUMENTS, Start};
+pub use script::{Script, scripts};
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +19,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::case::split_words;
 use crate::lab::bounded::{self, Ended, Limits};
 use crate::lab::recipe::SHARE;
 use crate::lab::{IoContext, Lab, Result, Root, place, symbols};
@@ -21,8 +27,14 @@ use crate::tool::Tool;
 /// Where upstream's tree appears inside the root.
 const UPSTREAM: &str = "/mnt/upstream";
 
-/// How the reason of a script starts that rstap cannot serve without debug information.
-const NEEDS_DEBUG_INFORMATION: &str = "needs debug information";
+/// Pass 2 of a script, and of what pass 1 prints of it. Arguments: the file, and options.
+const PARSED_AGAIN: &str = "file=$1; shift
+stap -p2 \"$@\" \"$file\" > /dev/null || exit 11
+stap -p1 \"$@\" \"$file\" > parsed.stp || exit 12
+stap -p2 \"$@\" parsed.stp > /dev/null || exit 13";
+
+/// Exit status of [`PARSED_AGAIN`] when the script itself is refused.
+const REFUSED_AS_WRITTEN: Ended = Ended::Exited(11);
 
 /// Counts up when the way of running a script changes, so that kept verdicts of stap are not used any more.
 const RUNNER_VERSION: u32 = 1;
@@ -34,6 +46,8 @@ pub enum Group {
     Parse,
     /// `semok`, `semko`: pass 2.
     Sem,
+    /// What pass 1 prints of the scripts that should be accepted, in pass 2 (upstream's `parse-semok.exp`).
+    ParseSem,
     /// `transok`, `transko`: pass 3.
     Trans,
     /// `buildok`, `buildko`: pass 4.
@@ -44,12 +58,13 @@ pub enum Group {
 
 impl Group {
     /// The names of its folders; `None` for all there are.
-    pub fn folders(self) -> Option<[&'static str; 2]> {
+    pub fn folders(self) -> Option<&'static [&'static str]> {
         match self {
-            Group::Parse => Some(["parseok", "parseko"]),
-            Group::Sem => Some(["semok", "semko"]),
-            Group::Trans => Some(["transok", "transko"]),
-            Group::Build => Some(["buildok", "buildko"]),
+            Group::Parse => Some(&["parseok", "parseko"]),
+            Group::Sem => Some(&["semok", "semko"]),
+            Group::ParseSem => Some(&["semok", "transok", "buildok"]),
+            Group::Trans => Some(&["transok", "transko"]),
+            Group::Build => Some(&["buildok", "buildko"]),
             Group::ParseAll => None,
         }
     }
@@ -58,14 +73,14 @@ impl Group {
     /// first is a race; with one thread it is the first in the script (staputil.cxx:stap_nthreads).
     fn variables(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Group::Sem | Group::Trans | Group::Build => &[("STAP_NTHREADS", "1")],
+            Group::Sem | Group::ParseSem | Group::Trans | Group::Build => &[("STAP_NTHREADS", "1")],
             Group::Parse | Group::ParseAll => &[],
         }
     }
 
     /// Whether the tools get the kernel's symbol table, without which stap refuses most of what these scripts probe.
     fn needs_symbols(self) -> bool {
-        matches!(self, Group::Trans | Group::Build)
+        matches!(self, Group::ParseSem | Group::Trans | Group::Build)
     }
 
     /// What one run of one tool may use.
@@ -73,106 +88,9 @@ impl Group {
         let seconds = match self {
             Group::Parse | Group::ParseAll => 120,
             Group::Sem | Group::Trans => 240,
-            Group::Build => 420,
+            Group::ParseSem | Group::Build => 420,
         };
         Limits { time: Duration::from_secs(seconds), memory: Some(8 << 30) }
-    }
-}
-
-/// One of upstream's scripts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
-    /// Folder and file, for instance `semko/one.stp`.
-    pub name: String,
-    /// The file on the host.
-    path: PathBuf,
-    start: Start,
-}
-
-impl Script {
-    /// The file on the host.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-/// How upstream's harness starts a script (testsuite/lib/systemtap.exp:stap_run_batch).
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Start {
-    /// Its first line is `#! stap WORDS`: stap with these words and the file's name.
-    Stap(Vec<String>),
-    /// Anything else is a program of its own; one without `#!` is a shell script, as for the shell.
-    Program(Vec<String>),
-    /// Whatever its first line says: stap, only to parse it.
-    Parse,
-}
-
-impl Script {
-    /// Whether upstream says that it should be accepted: it is in a folder whose name ends in `ok`.
-    pub fn should_be_accepted(&self) -> bool {
-        self.name.split('/').next().is_some_and(|folder| folder.ends_with("ok"))
-    }
-}
-
-/// Arguments for scripts that are only parsed: numbers, which most places of a script take.
-const ARGUMENTS: [&str; 6] = ["1", "2", "3", "4", "5", "6"];
-
-/// The scripts of a group below upstream's folder, by name.
-///
-/// # Errors
-/// A folder or file cannot be read.
-pub fn scripts(upstream: &Path, group: Group) -> Result<Vec<Script>> {
-    let mut scripts = Vec::new();
-    let Some(folders) = group.folders() else {
-        add_all(&upstream.join("testsuite"), "", &mut scripts)?;
-        scripts.sort_by(|a, b| a.name.cmp(&b.name));
-        return Ok(scripts);
-    };
-    for folder in folders {
-        let dir = upstream.join("testsuite").join(folder);
-        let reading = || format!("reading {}", dir.display());
-        for entry in fs::read_dir(&dir).doing(reading)? {
-            let path = entry.doing(reading)?.path();
-            let is_script = path.is_file() && path.extension().is_some_and(|extension| extension == "stp");
-            if let (true, Some(file)) = (is_script, path.file_name()) {
-                let name = format!("{folder}/{}", file.to_string_lossy());
-                let bytes = fs::read(&path).doing(|| format!("reading {}", path.display()))?;
-                let first =
-                    String::from_utf8_lossy(bytes.split(|&byte| byte == b'\n').next().unwrap_or_default())
-                        .into_owned();
-                scripts.push(Script { name, start: start(&first), path });
-            }
-        }
-    }
-    scripts.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(scripts)
-}
-
-/// Adds all scripts below a folder; `prefix` is its path from the top, with a slash at the end.
-fn add_all(dir: &Path, prefix: &str, scripts: &mut Vec<Script>) -> Result<()> {
-    let reading = || format!("reading {}", dir.display());
-    for entry in fs::read_dir(dir).doing(reading)? {
-        let entry = entry.doing(reading)?;
-        let (path, name) = (entry.path(), entry.file_name());
-        let name = format!("{prefix}{}", name.to_string_lossy());
-        let kind = entry.file_type().doing(reading)?;
-        if kind.is_dir() {
-            add_all(&path, &format!("{name}/"), scripts)?;
-        } else if path.is_file() && path.extension().is_some_and(|extension| extension == "stp") {
-            scripts.push(Script { name, start: Start::Parse, path });
-        }
-    }
-    Ok(())
-}
-
-fn start(first_line: &str) -> Start {
-    if let Some(words) = first_line.strip_prefix("#! stap ") {
-        // A line that a shell could not split is left whole; stap refuses it then.
-        return Start::Stap(split_words(words).unwrap_or_else(|_| vec![words.to_owned()]));
-    }
-    match first_line.strip_prefix("#!").map(str::split_whitespace) {
-        Some(words) if words.clone().next().is_some() => Start::Program(words.map(str::to_owned).collect()),
-        _ => Start::Program(vec!["/bin/sh".into()]),
     }
 }
 
@@ -197,6 +115,11 @@ impl Opinion {
     /// Whether the script was accepted.
     pub fn accepts(&self) -> bool {
         self.ended.is_success()
+    }
+
+    /// Whether the script was refused before what this is about: nothing that pass 1 printed was tried in pass 2.
+    pub fn refuses_as_written(&self) -> bool {
+        self.ended == REFUSED_AS_WRITTEN
     }
 
     fn to_json(&self) -> Value {
@@ -315,7 +238,7 @@ impl<'a> Bench<'a> {
             failed_pass: failed_pass(&finished.stderr),
             output: match script.start {
                 Start::Parse => blake3::hash(finished.stdout.as_bytes()).to_hex()[..16].to_owned(),
-                Start::Stap(_) | Start::Program(_) => String::new(),
+                Start::Stap(_) | Start::Program(_) | Start::ParsedAgain(_) => String::new(),
             },
             crashed: finished.stderr.contains("panicked at"),
             milliseconds: u64::try_from(finished.elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -344,15 +267,18 @@ impl<'a> Bench<'a> {
             Some(dir) => entry.bind_read_only(dir, symbols::INSIDE),
             None => entry,
         };
-        let path = format!("{UPSTREAM}/testsuite/{}", script.name);
+        let path = format!("{UPSTREAM}/testsuite/{}", script.file());
         let mut words = match &script.start {
             Start::Stap(words) => [vec![format!("{SHARE}/bin/stap")], words.clone()].concat(),
             Start::Program(words) => words.clone(),
             Start::Parse => [format!("{SHARE}/bin/stap"), "-g".into(), "-p1".into()].to_vec(),
+            Start::ParsedAgain(_) => ["/bin/sh", "-c", PARSED_AGAIN, "sh"].map(str::to_owned).to_vec(),
         };
         words.push(path);
-        if script.start == Start::Parse {
-            words.extend(ARGUMENTS.map(str::to_owned));
+        match &script.start {
+            Start::Parse => words.extend(ARGUMENTS.map(str::to_owned)),
+            Start::ParsedAgain(options) => words.extend_from_slice(options),
+            Start::Stap(_) | Start::Program(_) => {}
         }
         let program = words.remove(0);
         entry.command(program, words)
@@ -399,6 +325,10 @@ pub fn difference(stap: &Opinion, rstap: &Opinion, compare_errors: bool) -> Opti
         return Some(format!("rstap: {rstap}\nstap:  {stap}"));
     }
     let same_verdict = stap.accepts() == rstap.accepts();
+    if stap.refuses_as_written() || rstap.refuses_as_written() {
+        // Its words are compared where the script is tested by itself.
+        return (stap.ended != rstap.ended).then(|| format!("stap:  {stap}\nrstap: {rstap}"));
+    }
     let same_words = match stap.failed_pass {
         _ if stap.accepts() || !compare_errors => true,
         Some(4) => rstap.failed_pass == Some(4),
@@ -411,62 +341,6 @@ pub fn difference(stap: &Opinion, rstap: &Opinion, compare_errors: bool) -> Opti
         (true, true) => None,
         _ => Some(format!("stap:  {stap}\nrstap: {rstap}")),
     }
-}
-
-/// The differences that are accepted, each with its reason: lines of `group/name.stp: reason`, or
-/// `group/name.stp [root]: reason` when it holds in one root only. A result of a run-time test is written
-/// `group/name.exp "what was tested"` instead of `group/name.stp`, all results of one as `group/name.exp`. `#` starts a
-/// comment.
-#[derive(Clone, Debug, Default)]
-pub struct Known(Vec<(String, Option<String>, String)>);
-
-impl Known {
-    /// Reads the list.
-    ///
-    /// # Errors
-    /// The number and text of the first line that is not of the form.
-    pub fn parse(text: &str) -> std::result::Result<Known, String> {
-        let mut known = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let (subject, reason) = split_reason(line)
-                .filter(|(subject, reason)| subject.contains('/') && !reason.trim().is_empty())
-                .ok_or_else(|| format!("line {}: not `group/name.stp: reason`: {line}", number + 1))?;
-            let (name, root) = match subject.strip_suffix(']').and_then(|subject| subject.rsplit_once(" [")) {
-                Some((name, root)) => (name, Some(root.to_owned())),
-                None => (subject, None),
-            };
-            known.push((name.to_owned(), root, reason.trim().to_owned()));
-        }
-        Ok(Known(known))
-    }
-
-    /// Why what rstap made of this script in this root is accepted although stap made something else of it. A script that
-    /// is said to need debug information must have been refused in pass 2: nothing else can be due to that.
-    pub fn excuse(&self, name: &str, root: &str, rstap: &Opinion) -> Option<&str> {
-        let reason = self.reason(name, root)?;
-        let refused = rstap.ended == Ended::Exited(1) && rstap.failed_pass == Some(2) && !rstap.crashed;
-        (refused || !reason.starts_with(NEEDS_DEBUG_INFORMATION)).then_some(reason)
-    }
-
-    /// Why a difference of this script in this root is accepted.
-    pub fn reason(&self, name: &str, root: &str) -> Option<&str> {
-        let matches = |known: &&(String, Option<String>, String)| {
-            known.0 == name && known.1.as_deref().is_none_or(|only| only == root)
-        };
-        self.0.iter().find(matches).map(|(_, _, reason)| reason.as_str())
-    }
-}
-
-/// Cuts a line of the list at the colon before the reason, which is not one inside a quoted name.
-fn split_reason(line: &str) -> Option<(&str, &str)> {
-    let quoted = line.find(".exp \"").map_or(0, |at| at + ".exp \"".len());
-    let from = if quoted > 0 { quoted + line[quoted..].find(['"'])? } else { 0 };
-    let colon = from + line[from..].find(": ")?;
-    Some((&line[..colon], &line[colon + 2..]))
 }
 
 #[cfg(test)]
@@ -482,14 +356,6 @@ mod tests {
             crashed: false,
             milliseconds: 1,
         }
-    }
-
-    #[test]
-    fn the_first_line_says_how_to_start() {
-        assert_eq!(start("#! stap -u -p2"), Start::Stap(vec!["-u".into(), "-p2".into()]));
-        assert_eq!(start("#! /bin/sh"), Start::Program(vec!["/bin/sh".into()]));
-        assert_eq!(start("//bin/true && exec stap"), Start::Program(vec!["/bin/sh".into()]));
-        assert_eq!(start(""), Start::Program(vec!["/bin/sh".into()]));
     }
 
     #[test]
@@ -515,6 +381,13 @@ mod tests {
     }
 
     #[test]
+    fn a_script_that_both_refuse_as_written_is_no_difference() {
+        assert_eq!(difference(&opinion(11, "a"), &opinion(11, "b"), true), None);
+        assert!(difference(&opinion(11, "a"), &opinion(13, "a"), true).is_some());
+        assert!(difference(&opinion(0, ""), &opinion(13, "a"), true).is_some());
+    }
+
+    #[test]
     fn a_compilers_words_are_not_compared() {
         let in_pass = |pass, error| Opinion { failed_pass: Some(pass), ..opinion(1, error) };
         assert_eq!(difference(&in_pass(4, "a"), &in_pass(4, "b"), true), None);
@@ -529,40 +402,5 @@ mod tests {
         let kept = Opinion { ended: Ended::Signalled(11), ..opinion(0, "e") };
         assert_eq!(Opinion::from_json(&kept.to_json()), Some(kept));
         assert_eq!(Opinion::from_json(&json!({ "ended": "new" })), None);
-    }
-
-    #[test]
-    fn known_differences_may_be_of_one_result() {
-        let known =
-            Known::parse("maps/a.exp \"b: c (d) [e]\" [forky]: so it is: here\nmaps/a.exp \"f\": always\n")
-                .unwrap();
-        assert_eq!(known.reason("maps/a.exp \"b: c (d) [e]\"", "forky"), Some("so it is: here"));
-        assert_eq!(known.reason("maps/a.exp \"b: c (d) [e]\"", "trixie"), None);
-        assert_eq!(known.reason("maps/a.exp \"f\"", "trixie"), Some("always"));
-    }
-
-    #[test]
-    fn known_differences_may_be_of_one_root() {
-        let known = Known::parse("# c\n\nsemko/a.stp: better words\nsemok/b.stp [forky]: newer\n").unwrap();
-        assert_eq!(known.reason("semko/a.stp", "trixie"), Some("better words"));
-        assert_eq!(known.reason("semok/b.stp", "trixie"), None);
-        assert_eq!(known.reason("semok/b.stp", "forky"), Some("newer"));
-        assert!(Known::parse("no reason\n").unwrap_err().starts_with("line 1"));
-    }
-
-    #[test]
-    fn the_want_of_debug_information_excuses_a_refusal_only() {
-        let known =
-            Known::parse("buildok/a.stp: needs debug information: a type\nbuildok/b.stp: other\n").unwrap();
-        let in_pass = |pass| Opinion { failed_pass: pass, ..opinion(1, "e") };
-        assert!(known.excuse("buildok/a.stp", "forky", &in_pass(Some(2))).is_some());
-        assert_eq!(known.excuse("buildok/a.stp", "forky", &in_pass(Some(4))), None);
-        assert_eq!(known.excuse("buildok/a.stp", "forky", &in_pass(None)), None);
-        assert!(known.excuse("buildok/b.stp", "forky", &in_pass(Some(4))).is_some());
-    }
-
-    #[test]
-    fn the_projects_list_is_well_formed() {
-        Known::parse(include_str!("../known-differences.txt")).unwrap();
     }
 }
