@@ -191,7 +191,8 @@ impl Analysis {
     pub fn report(&self) -> String {
         let mut out = self.messages();
         if !self.diagnostics.has_errors() {
-            out += &dump::program(&self.program, &self.types, 1, &crate::session::Version("5.6".into()));
+            let level = crate::session::Version("5.6".into());
+            out += &dump::program(&self.program, &self.types, &self.sources, 1, &level);
         }
         out
     }

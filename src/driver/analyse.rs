@@ -49,7 +49,8 @@ pub fn analyse(
         Mode::List => listed = listing::list_probes(program, types, false, verbosity > 0),
         Mode::ListVariables => listed = listing::list_probes(program, types, true, verbosity > 0),
         _ if (ok && session.last_pass == 2) || (!ok && verbosity > 2) => {
-            terminal.out(dump::program(program, types, verbosity, &session.version).as_bytes());
+            terminal
+                .out(dump::program(program, types, &parsed.sources, verbosity, &session.version).as_bytes());
         }
         _ => {}
     }

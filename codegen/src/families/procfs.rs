@@ -98,13 +98,14 @@ impl Family for ProcfsFamily {
             derived.effects.push(Effect::ReadsStdin);
         }
         derived.targets = Some(Arc::new(Value { write }));
+        let string = Some(DeclaredType::String);
         derived.functions = if write {
-            vec![embedded_function(context.origin, GET, Some(DeclaredType::String), &[], GET_CODE)]
+            vec![embedded_function(context.origin, GET, string, &[], GET_CODE)]
         } else {
             let value = [("value", DeclaredType::String)];
             vec![
-                embedded_function(context.origin, SET, None, &value, SET_CODE),
-                embedded_function(context.origin, APPEND, None, &value, APPEND_CODE),
+                embedded_function(context.origin, SET, string, &value, SET_CODE),
+                embedded_function(context.origin, APPEND, string, &value, APPEND_CODE),
             ]
         };
         Ok(vec![derived])
@@ -132,9 +133,9 @@ fn check_path(point: &ProbePoint, path: &str) -> Result<(), Box<Diagnostic>> {
     Ok(())
 }
 
-const GET: &str = "__procfs_value_get";
-const SET: &str = "__procfs_value_set";
-const APPEND: &str = "__procfs_value_append";
+const GET: &str = "_procfs_value_get";
+const SET: &str = "_procfs_value_set";
+const APPEND: &str = "_procfs_value_append";
 
 /// The runtime hands the writer's buffer on as a user pointer with its length.
 const GET_CODE: &str = " /* pure */ /* stable */

@@ -1,25 +1,54 @@
 //! The bound program as text, in the form of upstream's `-p2` dump (main.cxx: `printscript`).
 
-use super::{Body, Bound, Callee, FunctionBody, Global, Probe, Program, VarRef};
+use super::{Body, Bound, Callee, FunctionBody, Global, Local, Probe, Program, VarRef};
 use crate::session::Version;
+use crate::source::SourceMap;
 use crate::syntax::ast::{Component, ProbePoint};
 use crate::tree::Literal;
 use crate::tree::print::{Form, Names, expr, stmt};
-use crate::types::{Owner, TypeTable, functions_by_name};
-use smol_str::SmolStr;
+use crate::types::{Owner, Type, TypeTable, functions_by_name};
+use smol_str::{SmolStr, format_smolstr};
 use std::fmt::Write;
 
 /// The whole dump, as the `stap` of that level prints it. Bodies are included from verbosity 1 on.
-pub fn program(program: &Program, types: &TypeTable, verbosity: u32, level: &Version) -> String {
+///
+/// Private names have the path of their file in them there, which must not get into the C code: it is put in here.
+pub fn program(
+    program: &Program,
+    types: &TypeTable,
+    sources: &SourceMap,
+    verbosity: u32,
+    level: &Version,
+) -> String {
+    let dump = Dump { program, types, files: private_files(program, sources), level };
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ = write_program(&mut out, program, types, verbosity, level);
+    let _ = dump.write(&mut out, verbosity);
     out
 }
 
-/// Concatenations have had more than two operands since 5.6 (language.md 27).
-fn form(level: &Version) -> Form {
-    if level.before(5, 6) { Form::UpstreamBinaryConcat } else { Form::Upstream }
+/// What private names start with: as the program has it, and as upstream prints it (staputil.cxx: `detox_path`).
+/// Longer ones come first.
+fn private_files(program: &Program, sources: &SourceMap) -> Vec<(String, String)> {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+    let mut files: Vec<(String, String)> = program
+        .tags
+        .iter()
+        .map(|(tag, file)| {
+            let path: String = sources.file(*file).name.bytes().map(|byte| plain(char::from(byte))).collect();
+            (format!("__private_{tag}_"), format!("__private_{path}_"))
+        })
+        .collect();
+    files.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+    files
+}
+
+/// One dump.
+struct Dump<'a> {
+    program: &'a Program,
+    types: &'a TypeTable,
+    files: Vec<(String, String)>,
+    level: &'a Version,
 }
 
 /// The chain of points between its comment signs. Before 5.0 no point of a chain had a chain of its own
@@ -39,85 +68,101 @@ fn chain(probe: &Probe, level: &Version) -> String {
     format!(" /*{flat} */")
 }
 
-fn write_program(
-    out: &mut String,
-    program: &Program,
-    types: &TypeTable,
-    verbosity: u32,
-    level: &Version,
-) -> std::fmt::Result {
-    if !program.embeds.is_empty() {
-        writeln!(out, "# global embedded code")?;
+impl Dump<'_> {
+    /// Concatenations have had more than two operands since 5.6 (language.md 27).
+    fn form(&self) -> Form {
+        if self.level.before(5, 6) { Form::UpstreamBinaryConcat } else { Form::Upstream }
     }
-    for embed in &program.embeds {
-        writeln!(out, "%{{{}%}}", embed.code)?;
-    }
-    if !program.globals.is_empty() {
-        writeln!(out, "# globals")?;
-    }
-    for (global, types) in program.globals.iter().zip(&types.globals) {
-        out.push_str(&global_signature(global, types));
-        if verbosity > 0
-            && let Some(init) = &global.init
-        {
-            write!(out, " = {}", literal(init))?;
+
+    /// A name with the path in it, if it is a private one.
+    fn shown(&self, name: &str) -> SmolStr {
+        let known =
+            self.files.iter().find_map(|(prefix, path)| Some((name.find(prefix.as_str())?, prefix, path)));
+        match known {
+            Some((at, prefix, path)) => {
+                format_smolstr!("{}{path}{}", &name[..at], &name[at + prefix.len()..])
+            }
+            None => name.into(),
         }
-        out.push('\n');
     }
-    if !program.functions.is_empty() {
-        writeln!(out, "# functions")?;
-    }
-    for id in functions_by_name(program) {
-        let function = program.function(id);
-        let owner = Owner::Function(id);
-        let names = function.locals().iter().map(|local| local.name.as_str());
-        let mut variables: Vec<String> =
-            names.zip(types.locals(owner)).map(|(name, kind)| format!("{name}:{kind}")).collect();
-        let locals = variables.split_off(function.params.min(variables.len()));
-        writeln!(out, "{}:{} ({})", function.name, types.result(id), variables.join(", "))?;
-        write_locals(out, &locals)?;
-        if verbosity > 0 {
-            match &function.body {
-                FunctionBody::Script(body) => write_body(out, program, body, form(level))?,
-                FunctionBody::Embedded { code, .. } => writeln!(out, "{{ %{{{code}%}} }}")?,
+
+    fn write(&self, out: &mut String, verbosity: u32) -> std::fmt::Result {
+        let program = self.program;
+        if !program.embeds.is_empty() {
+            writeln!(out, "# global embedded code")?;
+        }
+        for embed in &program.embeds {
+            writeln!(out, "%{{{}%}}", embed.code)?;
+        }
+        if !program.globals.is_empty() {
+            writeln!(out, "# globals")?;
+        }
+        for (global, types) in program.globals.iter().zip(&self.types.globals) {
+            out.push_str(&global_signature(global, types));
+            if verbosity > 0
+                && let Some(init) = &global.init
+            {
+                write!(out, " = {}", literal(init))?;
+            }
+            out.push('\n');
+        }
+        if !program.functions.is_empty() {
+            writeln!(out, "# functions")?;
+        }
+        for id in functions_by_name(program) {
+            let function = program.function(id);
+            let mut variables = self.variables(function.locals(), self.types.locals(Owner::Function(id)));
+            let locals = variables.split_off(function.params.min(variables.len()));
+            let name = self.shown(&function.name);
+            writeln!(out, "{name}:{} ({})", self.types.result(id), variables.join(", "))?;
+            write_locals(out, &locals)?;
+            if verbosity > 0 {
+                match &function.body {
+                    FunctionBody::Script(body) => self.write_body(out, body)?,
+                    FunctionBody::Embedded { code, .. } => writeln!(out, "{{ %{{{code}%}} }}")?,
+                }
             }
         }
-    }
-    if !program.probes.is_empty() {
-        writeln!(out, "# probes")?;
-    }
-    for (probe, locals) in program.probes.iter().zip(&types.probe_locals) {
-        write_point(out, program, probe, form(level))?;
-        writeln!(out, "{}", chain(probe, level))?;
-        let locals: Vec<String> = probe
-            .body
-            .locals
-            .iter()
-            .zip(locals)
-            .map(|(local, kind)| format!("{}:{kind}", local.name))
-            .collect();
-        write_locals(out, &locals)?;
-        if verbosity > 0 {
-            write_body(out, program, &probe.body, form(level))?;
+        if !program.probes.is_empty() {
+            writeln!(out, "# probes")?;
         }
+        for (probe, locals) in program.probes.iter().zip(&self.types.probe_locals) {
+            self.write_point(out, probe)?;
+            writeln!(out, "{}", chain(probe, self.level))?;
+            write_locals(out, &self.variables(&probe.body.locals, locals))?;
+            if verbosity > 0 {
+                self.write_body(out, &probe.body)?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// The final point with its flags and its condition (staptree.cxx: `probe_point::print`).
-fn write_point(out: &mut String, program: &Program, probe: &Probe, form: Form) -> std::fmt::Result {
-    out.push_str(&point(&probe.point));
-    if probe.point.sufficient {
-        out.push('!');
-    } else if probe.point.optional {
-        out.push('?');
+    /// `name:type` of each.
+    fn variables(&self, locals: &[Local], types: &[Type]) -> Vec<String> {
+        let signature = |(local, kind): (&Local, &Type)| format!("{}:{kind}", self.shown(&local.name));
+        locals.iter().zip(types).map(signature).collect()
     }
-    if let Some(condition) = &probe.condition {
-        let names = BodyNames { program, body: &probe.body };
-        write!(out, " if ({})", expr(&names, form, condition))?;
+
+    /// The final point with its flags and its condition (staptree.cxx: `probe_point::print`).
+    fn write_point(&self, out: &mut String, probe: &Probe) -> std::fmt::Result {
+        out.push_str(&point(&probe.point));
+        if probe.point.sufficient {
+            out.push('!');
+        } else if probe.point.optional {
+            out.push('?');
+        }
+        if let Some(condition) = &probe.condition {
+            let names = BodyNames { dump: self, body: &probe.body };
+            write!(out, " if ({})", expr(&names, self.form(), condition))?;
+        }
+        out.push_str(&probe.lineage.remark);
+        Ok(())
     }
-    out.push_str(&probe.lineage.remark);
-    Ok(())
+
+    fn write_body(&self, out: &mut String, body: &Body) -> std::fmt::Result {
+        let names = BodyNames { dump: self, body };
+        writeln!(out, "{{ {} }}", stmt(&names, self.form(), &body.root))
+    }
 }
 
 fn write_locals(out: &mut String, locals: &[String]) -> std::fmt::Result {
@@ -130,14 +175,9 @@ fn write_locals(out: &mut String, locals: &[String]) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_body(out: &mut String, program: &Program, body: &Body, form: Form) -> std::fmt::Result {
-    let names = BodyNames { program, body };
-    writeln!(out, "{{ {} }}", stmt(&names, form, &body.root))
-}
-
 /// Names inside a body: globals and functions by their C names, locals as written.
 struct BodyNames<'a> {
-    program: &'a Program,
+    dump: &'a Dump<'a>,
     body: &'a Body,
 }
 
@@ -146,24 +186,23 @@ impl Names<Bound> for BodyNames<'_> {
         match variable {
             VarRef::Local(_) => self.variable(variable),
             VarRef::Global(id) => {
-                self.program.globals.get(id.0 as usize).map(|global| global.name.clone()).unwrap_or_default()
+                let global = self.dump.program.globals.get(id.0 as usize);
+                global.map(|global| global.name.clone()).unwrap_or_default()
             }
         }
     }
 
     fn variable(&self, variable: &VarRef) -> SmolStr {
-        match variable {
-            VarRef::Local(id) => self.body.locals.get(id.0 as usize).map(|local| local.name.clone()),
-            VarRef::Global(id) => {
-                self.program.globals.get(id.0 as usize).map(|global| global.mangled.clone())
-            }
-        }
-        .unwrap_or_default()
+        let name = match variable {
+            VarRef::Local(id) => self.body.locals.get(id.0 as usize).map(|local| &local.name),
+            VarRef::Global(id) => self.dump.program.globals.get(id.0 as usize).map(|global| &global.mangled),
+        };
+        name.map(|name| self.dump.shown(name)).unwrap_or_default()
     }
 
     fn callee(&self, callee: &Callee) -> SmolStr {
-        let first = callee.candidates.first().and_then(|id| self.program.functions.get(id.0 as usize));
-        first.map_or_else(|| callee.name.clone(), |function| function.mangled.clone())
+        let first = callee.candidates.first().and_then(|id| self.dump.program.functions.get(id.0 as usize));
+        self.dump.shown(first.map_or(&callee.name, |function| &function.mangled))
     }
 }
 

@@ -244,6 +244,8 @@ pub struct Program {
     pub missing: Vec<Missing>,
     /// Name of each perf counter with the path of its process (`""`: system wide).
     pub perf_counters: Vec<(SmolStr, SmolStr)>,
+    /// What stands for a file in the names of its private declarations: `x_stp` in `__private_x_stp_name`.
+    pub tags: Vec<(SmolStr, FileId)>,
     /// True if standard input must be forwarded to the module (`staprun -i`).
     pub reads_stdin: bool,
 }

@@ -8,13 +8,13 @@ use crate::tree::{Expr, ExprKind, Indexable, Origin, Stmt, StmtKind};
 use crate::types::TypeTable;
 
 /// What [`names_in_stmt`] meets.
-pub(super) enum Name<'a> {
+pub(crate) enum Name<'a> {
     Var(&'a mut VarRef),
     Callee(&'a mut Callee),
 }
 
 /// Calls `visit` for every variable and callee in a statement.
-pub(super) fn names_in_stmt(stmt: &mut Stmt<Bound>, visit: &mut dyn FnMut(Name<'_>)) {
+pub(crate) fn names_in_stmt(stmt: &mut Stmt<Bound>, visit: &mut dyn FnMut(Name<'_>)) {
     match &mut stmt.kind {
         StmtKind::Foreach(foreach) => {
             if let Indexable::Array { var, .. } = &mut foreach.base {

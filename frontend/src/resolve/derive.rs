@@ -134,8 +134,7 @@ pub struct Derived {
     pub targets: Option<Arc<dyn Targets>>,
     /// Locals that the entry code fills.
     pub entry_locals: Vec<EntryLocal>,
-    /// Functions that [`Targets::locate`] lets the body call: they join the session when called. Two of the same name
-    /// are the same function, whichever probe brings it.
+    /// Functions that [`Targets::locate`] lets the body call. Each target calls a copy, which joins the session then.
     pub functions: Vec<Function>,
     /// Statements to run before the handler's.
     pub prologue: Vec<Stmt<Parsed>>,

@@ -88,6 +88,8 @@ struct Resolver<'a> {
     derived: usize,
     /// `@entry`s met so far.
     entries: usize,
+    /// Uses of functions that families bring along: each gets a copy of its own.
+    copies: usize,
     /// What `--check-version` says about probes.
     version_warnings: Vec<Diagnostic>,
 }
@@ -155,6 +157,7 @@ impl<'a> Resolver<'a> {
             suggested: false,
             derived: 0,
             entries: 0,
+            copies: 0,
             version_warnings: Vec::new(),
         }
     }
@@ -269,6 +272,7 @@ impl<'a> Resolver<'a> {
         if self.tags.values().any(|other| *other == tag) {
             tag = format_smolstr!("{tag}_{}", self.tags.len());
         }
+        self.program.tags.push((tag.clone(), file));
         self.tags.insert(file, tag.clone());
         tag
     }

@@ -9,11 +9,12 @@ use super::pattern::Matched;
 use super::point_text;
 use super::scope::{Owner, Scope};
 use super::targets::{EntryStatements, ProbeContext};
-use crate::hir::{Body, Bound, Embed, Lineage, Probe};
-use crate::optimise::rewrite::drop_unused_entry_locals;
+use crate::hir::{Body, Bound, Embed, Lineage, Local, Probe, VarRef};
+use crate::optimise::rewrite::{Name, drop_unused_entry_locals, names_in_stmt};
 use crate::source::{Expansion, ExpansionKind, FileId, Pos, Token, TokenKind};
 use crate::syntax::ast::{Component, Parsed, ProbePoint};
 use crate::tree::{Expr, ExprKind, Literal, Origin, Stmt, StmtKind, UnaryOp};
+use indexmap::IndexSet;
 use smol_str::SmolStr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -38,7 +39,9 @@ impl Resolver<'_> {
 
         if let Some(EntryStatements { before, at_entry }) = self.entry_statements(&context) {
             let before: Vec<_> = before.into_iter().map(Arc::new).collect();
-            let restore = self.bind_block(&mut scope, &before, &origin);
+            let mut restore = self.bind_block(&mut scope, &before, &origin);
+            let order = locals_first(&mut scope.locals, &mut restore);
+            names_in_stmt(&mut root, &mut |name| renumber(&order, name));
             prepend(&mut root, restore);
             if let Some(entry) = derived.entry.clone() {
                 self.add_entry_probe(&link, *entry, family, at_entry);
@@ -213,6 +216,30 @@ fn guard(condition: &Expr<Bound>) -> Stmt<Bound> {
     let refused = Expr { origin: origin.clone(), kind: ExprKind::Unary { op: UnaryOp::Not, operand } };
     let next = Stmt { origin: origin.clone(), kind: StmtKind::Next };
     Stmt { origin, kind: StmtKind::If { condition: refused, then: Box::new(next), otherwise: None } }
+}
+
+/// Puts the locals of a statement in front of all others, as if it had been bound first. Returns the old numbers by the
+/// new ones; the statement has the new ones already.
+fn locals_first(locals: &mut Vec<Local>, first: &mut Stmt<Bound>) -> IndexSet<u32> {
+    let mut order: IndexSet<u32> = IndexSet::new();
+    names_in_stmt(first, &mut |name| {
+        if let Name::Var(VarRef::Local(id)) = name {
+            order.insert(id.0);
+        }
+    });
+    order.extend(0..locals.len() as u32);
+    *locals = order.iter().filter_map(|old| locals.get(*old as usize).cloned()).collect();
+    names_in_stmt(first, &mut |name| renumber(&order, name));
+    order
+}
+
+/// Gives a local its new number.
+fn renumber(order: &IndexSet<u32>, name: Name<'_>) {
+    if let Name::Var(VarRef::Local(id)) = name
+        && let Some(place) = order.get_index_of(&id.0)
+    {
+        id.0 = place as u32;
+    }
 }
 
 fn prepend(root: &mut Stmt<Bound>, first: Stmt<Bound>) {

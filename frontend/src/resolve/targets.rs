@@ -27,7 +27,8 @@ pub(super) struct ProbeContext {
     /// Number of the probe, for the names of clones.
     pub number: usize,
     targets: Option<Arc<dyn Targets>>,
-    functions: Vec<Arc<Function>>,
+    /// Functions of the family, then the copies that targets call.
+    functions: RefCell<Vec<Arc<Function>>>,
     /// `@entry` may be used.
     has_entry: bool,
     saved: RefCell<Vec<Saved>>,
@@ -57,7 +58,7 @@ impl ProbeContext {
         ProbeContext {
             number,
             targets: derived.targets.clone(),
-            functions: derived.functions.iter().cloned().map(Arc::new).collect(),
+            functions: RefCell::new(derived.functions.iter().cloned().map(Arc::new).collect()),
             has_entry: derived.entry.is_some(),
             saved: RefCell::default(),
         }
@@ -65,7 +66,7 @@ impl ProbeContext {
 
     /// A function that the family brings along.
     pub fn brought(&self, name: &str) -> Option<Arc<Function>> {
-        self.functions.iter().find(|function| function.name == name).cloned()
+        self.functions.borrow().iter().find(|function| function.name == name).cloned()
     }
 
     /// True if the family has context variables at all.
@@ -130,10 +131,26 @@ impl Resolver<'_> {
             return Err(Box::new(Diagnostic::semantic("resolve/target-loop", message).at(&expr.origin.0)));
         }
         let targets = scope.probe.as_ref().and_then(|probe| probe.targets.clone());
-        Ok(match targets.filter(|targets| targets.knows(&target.base)) {
+        let mut located = match targets.filter(|targets| targets.knows(&target.base)) {
             Some(targets) => targets.locate(target, usage, expr),
             None => Err(Box::new(unresolved(target, &expr.origin.0))),
-        })
+        };
+        if let (Ok(located), Some(probe)) = (&mut located, &scope.probe) {
+            self.call_copy(probe, located);
+        }
+        Ok(located)
+    }
+
+    /// A call of a function that the family brings along becomes one of a copy that is private to the file of the call,
+    /// as upstream makes one for each target (tapset-procfs.cxx: `visit_target_symbol`). Equal ones are merged later.
+    fn call_copy(&mut self, probe: &ProbeContext, located: &mut Expr<Parsed>) {
+        let file = located.origin.0.pos.file;
+        let ExprKind::Call { callee, .. } = &mut located.kind else { return };
+        let Some(function) = probe.brought(callee) else { return };
+        self.copies += 1;
+        *callee = format_smolstr!("__private_{}_{callee}{}", self.file_tag(file), self.copies);
+        let copy = Function { name: callee.clone(), ..Function::clone(&function) };
+        probe.functions.borrow_mut().push(Arc::new(copy));
     }
 
     fn bind_located(&mut self, scope: &mut Scope, located: &Expr<Parsed>) -> Bind<Expr<Bound>> {
@@ -281,7 +298,9 @@ impl Resolver<'_> {
             }
             ExprKind::Defined(_) | ExprKind::Number { .. } | ExprKind::String(_) => Ok(true),
             ExprKind::Entry(inner) if scope.probe.as_ref().is_some_and(|probe| probe.has_entry) => {
-                self.is_defined(scope, inner, token)
+                // What is saved at the entry is a local here, whatever it is there: it joins the handler.
+                self.entry(scope, inner, token)?;
+                Ok(true)
             }
             ExprKind::Perf(name) => Ok(self.program.perf_counters.iter().any(|(counter, _)| counter == name)),
             ExprKind::Enumerator(_) | ExprKind::EnumName { .. } => Ok(false),
