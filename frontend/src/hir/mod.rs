@@ -48,7 +48,7 @@ pub enum VarRef {
 pub struct Callee {
     /// Name as written.
     pub name: SmolStr,
-    /// At least one.
+    /// At least one, unless there was an error.
     pub candidates: Vec<FunctionId>,
 }
 

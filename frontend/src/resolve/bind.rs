@@ -8,7 +8,7 @@ use super::functions::EmbeddedGlobal;
 use super::scope::{Owner, Scope, unresolved_array};
 use super::uses;
 use crate::diag::Diagnostic;
-use crate::hir::{Bound, VarRef};
+use crate::hir::{Bound, Callee, VarRef};
 use crate::session::Privilege;
 use crate::syntax::ast::Parsed;
 use crate::tree::{
@@ -42,10 +42,12 @@ impl Resolver<'_> {
         stmt: &Stmt<Parsed>,
         list: &mut Vec<Stmt<Bound>>,
     ) {
+        let gave_up = scope.gave_up;
         match self.stmt(scope, stmt) {
             Ok(bound) => list.push(bound),
             Err(error) => self.diagnostics.push(*error),
         }
+        scope.gave_up = gave_up;
     }
 
     fn stmt(&mut self, scope: &mut Scope, stmt: &Stmt<Parsed>) -> Bind<Stmt<Bound>> {
@@ -338,7 +340,19 @@ impl Resolver<'_> {
             return Err(Box::new(Diagnostic::semantic("resolve/condition-function", message).at(token)));
         }
         let args = self.list(scope, args)?;
-        let callee = self.find_functions(scope, name, args.len(), token)?;
+        let nothing = || Callee { name: name.clone(), candidates: Vec::new() };
+        let callee = match scope.gave_up {
+            true => nothing(),
+            false => match self.find_functions(scope, name, args.len(), token) {
+                Err(error) if self.session.semantic_keep_going => {
+                    // Later passes meet a call of nothing, which has no effect and no type.
+                    self.diagnostics.push(*error);
+                    scope.gave_up = true;
+                    nothing()
+                }
+                found => found?,
+            },
+        };
         Ok(Expr { origin: origin.clone(), kind: ExprKind::Call { callee, args } })
     }
 

@@ -35,7 +35,7 @@ impl Resolver<'_> {
             scope.add_synthetic(&link.origin, &local.name, None);
         }
         let mut root = self.bind_block(&mut scope, &parts, &origin);
-        let condition = condition.and_then(|condition| self.condition(&condition));
+        let bound = condition.as_ref().and_then(|condition| self.condition(condition));
 
         if let Some(EntryStatements { before, at_entry }) = self.entry_statements(&context) {
             let before: Vec<_> = before.into_iter().map(Arc::new).collect();
@@ -44,10 +44,10 @@ impl Resolver<'_> {
             names_in_stmt(&mut root, &mut |name| renumber(&order, name));
             prepend(&mut root, restore);
             if let Some(entry) = derived.entry.clone() {
-                self.add_entry_probe(&link, *entry, family, at_entry);
+                self.add_entry_probe(&link, *entry, family, condition, at_entry);
             }
         }
-        if let Some(condition) = &condition {
+        if let Some(condition) = &bound {
             prepend(&mut root, guard(condition));
         }
         if let StmtKind::Block(list) = &mut root.kind
@@ -77,24 +77,25 @@ impl Resolver<'_> {
             synthetic: link.synthetic,
             family,
             attachment: derived.attachment.clone(),
-            condition,
+            condition: bound,
             body,
             point: derived.point,
         };
         self.program.probes.push(probe);
     }
 
-    /// The probe that evaluates the `@entry` expressions of a return probe.
+    /// The probe that evaluates the `@entry` expressions of a return probe, under the same condition.
     fn add_entry_probe(
         &mut self,
         link: &Rc<Link>,
         derived: Derived,
         family: &'static str,
+        condition: Option<Box<Expr<Parsed>>>,
         body: Vec<Stmt<Parsed>>,
     ) {
         let body = Stmt { origin: Origin(link.origin.clone()), kind: StmtKind::Block(body) };
         let link = Rc::new(link.with_body(Arc::new(body)));
-        self.add_probe(Matched { link, derived, family, condition: None });
+        self.add_probe(Matched { link, derived, family, condition });
     }
 
     fn take_effects(&mut self, derived: &Derived) {

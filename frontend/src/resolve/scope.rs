@@ -46,6 +46,9 @@ pub(super) struct Scope {
     pub function: Option<Token>,
     /// Nesting of expressions that families put in place of targets; a loop of them is an error of the family.
     pub located: u32,
+    /// With `--semantic-keep-going`: a call in the statement at hand means nothing, so that what is behind it is not
+    /// looked at.
+    pub gave_up: bool,
 }
 
 impl Scope {
@@ -61,6 +64,7 @@ impl Scope {
             captures: HashMap::new(),
             function: None,
             located: 0,
+            gave_up: false,
         }
     }
 

@@ -9,7 +9,7 @@ use super::scope::{Owner, Scope};
 use super::uses;
 use crate::diag::Diagnostic;
 use crate::hir::{Bound, Missing};
-use crate::source::{Expansion, ExpansionKind, Token, TokenKind};
+use crate::source::{Token, TokenKind};
 use crate::syntax::ast::{Function, Parsed};
 use crate::tree::{
     AssignOp, BinaryOp, Expr, ExprKind, Key, Origin, Stmt, StmtKind, Target, TargetBase, TargetStep, UnaryOp,
@@ -169,7 +169,7 @@ impl Resolver<'_> {
         reason: Box<Diagnostic>,
     ) -> Bind<Expr<Bound>> {
         let token = &expr.origin.0;
-        if self.session.skip_badvars {
+        if self.session.skip_badvars && matches!(target.base, TargetBase::Symbol(_)) {
             let message = "Bad $context variable being substituted with literal 0";
             self.diagnostics.push(Diagnostic::warning("resolve/skip-badvars", message).at(token));
             return Ok(Expr { origin: expr.origin.clone(), kind: ExprKind::Number { value: 0, hex: false } });
@@ -294,6 +294,14 @@ impl Resolver<'_> {
                 }
                 let is_found = self.locate(scope, target, &TargetUse::Read, operand)?.is_ok();
                 let is_assumed = self.session.mode.is_dump() && !matches!(target.base, TargetBase::Symbol(_));
+                if let TargetBase::Cast { module, .. } | TargetBase::Var { module, .. } = &target.base
+                    && module.is_empty()
+                    && !is_found
+                    && !is_assumed
+                {
+                    // Nobody knows where to look, not even with debug information.
+                    self.warn_collapsed(token);
+                }
                 Ok(is_found || is_assumed)
             }
             ExprKind::Defined(_) | ExprKind::Number { .. } | ExprKind::String(_) => Ok(true),
@@ -404,10 +412,10 @@ struct Made {
 
 impl Made {
     fn at(token: &Token) -> Self {
-        let expansion = Expansion { kind: ExpansionKind::Synthetic, invocation: token.clone() };
-        let mut token = Token::new(TokenKind::Identifier, token.text.clone(), token.pos);
-        token.expansion = Some(Arc::new(expansion));
-        Made { origin: Origin(token) }
+        // Upstream's have the token as it is, so that warnings about them name the script's place.
+        let mut plain = Token::new(TokenKind::Identifier, token.text.clone(), token.pos);
+        plain.expansion = token.expansion.clone();
+        Made { origin: Origin(plain) }
     }
 
     fn expr(&self, kind: ExprKind<Parsed>) -> Expr<Parsed> {

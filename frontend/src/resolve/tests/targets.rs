@@ -76,8 +76,45 @@ fn entry_values_are_saved_by_a_second_probe() {
     );
     assert_eq!(program.globals[0].arity, Some(2));
     assert_eq!(program.globals[1].arity, Some(1));
-    assert_eq!(locals(&program, 1), ["d", "__global_entry_tvar_entry_0_tmp", "_entry_tvar_tid"]);
+    assert_eq!(locals(&program, 1), ["_entry_tvar_tid", "__global_entry_tvar_entry_0_tmp", "d"]);
     check_ids(&program);
     let (program, _) = run(&library, "probe kp.function(\"f\") { println(@entry(1)) }");
     assert!(program.globals.is_empty());
+}
+
+#[test]
+fn what_is_saved_at_entry_is_defined_and_conditions_hold_there_too() {
+    let library = [("a.stp", "function tid() { return 1 }")];
+    let script = "probe kp.function(\"f\").return if (1) { if (@defined(@entry($x))) println(@entry($x)) }";
+    let (program, diagnostics) = run(&library, script);
+    assert_eq!(messages(&diagnostics), Vec::<String>::new());
+    assert_eq!(program.globals.len(), 4);
+    assert!(program.probes.iter().all(|probe| probe.condition.is_some()));
+}
+
+#[test]
+fn bad_variables_are_skipped_but_not_types_that_nobody_knows() {
+    let session = crate::session::Session { skip_badvars: true, ..crate::session::Session::for_tests() };
+    let (program, diagnostics) = run_with(
+        &session,
+        &[],
+        &["probe begin { println($x, @cast(1, \"t\")->a, @defined(@cast(1, \"t\")->a)) }"],
+    );
+    assert_eq!(
+        messages(&diagnostics),
+        [
+            "Bad $context variable being substituted with literal 0 @0:22",
+            "Collapsing unresolved @define to 0 [stapprobes] @0:44",
+        ]
+    );
+    assert_eq!(program.missing.len(), 1);
+}
+
+#[test]
+fn with_keep_going_the_first_unknown_function_of_a_statement_is_told() {
+    let session =
+        crate::session::Session { semantic_keep_going: true, ..crate::session::Session::for_tests() };
+    let (_, diagnostics) =
+        run_with(&session, &[], &["probe begin { if (a(b())) { c() } println(d() + e()) }"]);
+    assert_eq!(messages(&diagnostics), ["unresolved function b @0:20", "unresolved function d @0:42"]);
 }

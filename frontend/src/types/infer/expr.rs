@@ -396,6 +396,10 @@ impl<'a> Inference<'a> {
         let (token, node) = (&expr.origin.0, Node::of(expr));
         let wanted = self.wanted;
         let program = self.program;
+        if callee.candidates.is_empty() {
+            let message = format!("internal error: unresolved function call to '{}'", callee.name);
+            return Err(thrown(token, &message));
+        }
         for &candidate in &callee.candidates {
             self.wanted = wanted;
             self.link(node, Decl::Result(candidate), token, wanted, true);
