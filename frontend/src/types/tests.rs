@@ -267,25 +267,27 @@ fn before_5_4_only_the_worst_contradictions_are_told() {
         probe begin { println(1 == "a") }
         function f(a) { println(a) } probe begin { f(1) f("a") }
         probe begin { try { println(1) } catch (e) { } println(2) }
+        global x probe begin { x = @perf("a") println(x) }
         "#;
     let session = Session { version: Version("5.1".into()), ..Session::for_tests() };
     check_messages_with(
         scripts,
         &session,
         &expect![[r#"
-        global a probe begin { a[1] = 4; a["1"] = 5; println(a[1]) }
-            error: index 0 type mismatch (string) @ 1:36 '1'
-              error: type of index 0 was first inferred here (long) @ 1:26 '1'
-        global a probe begin { a["x"] = 1; a[1] = 2; println(a["x"]) println(1 == "b") }
-            error: index 0 type mismatch (long) @ 1:38 '1'
-              error: type of index 0 was first inferred here (long) @ 1:26 'x'
-        probe begin { println(1 == "a") }
-            error: type mismatch: expected string but found long @ 1:23 '1'
-        function f(a) { println(a) } probe begin { f(1) f("a") }
-            error: index 0 type mismatch (string) @ 1:51 'a'
-              error: type of index 0 was first inferred here (long) @ 1:46 '1'
-        probe begin { try { println(1) } catch (e) { } println(2) }
-    "#]],
+            global a probe begin { a[1] = 4; a["1"] = 5; println(a[1]) }
+                error: index 0 type mismatch (string) @ 1:36 '1'
+                  error: type of index 0 was first inferred here (long) @ 1:26 '1'
+            global a probe begin { a["x"] = 1; a[1] = 2; println(a["x"]) println(1 == "b") }
+                error: index 0 type mismatch (long) @ 1:38 '1'
+                  error: type of index 0 was first inferred here (long) @ 1:26 'x'
+            probe begin { println(1 == "a") }
+                error: type mismatch: expected string but found long @ 1:23 '1'
+            function f(a) { println(a) } probe begin { f(1) f("a") }
+                error: index 0 type mismatch (string) @ 1:51 'a'
+                  error: type of index 0 was first inferred here (long) @ 1:46 '1'
+            probe begin { try { println(1) } catch (e) { } println(2) }
+            global x probe begin { x = @perf("a") println(x) }
+        "#]],
     );
     let session = Session { version: Version("4.8".into()), ..Session::for_tests() };
     let catch = "probe begin { try { println(1) } catch (e) { } println(2) }";

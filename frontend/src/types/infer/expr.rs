@@ -16,6 +16,8 @@ impl<'a> Inference<'a> {
         match &expr.kind {
             ExprKind::Number { .. } => Type::Long,
             ExprKind::String(_) => Type::String,
+            // What a visit leaves there is not counted, so that the round in which it is read might be the last one.
+            ExprKind::Perf(_) => Type::Long,
             _ => self.node(Node::of(expr)),
         }
     }
