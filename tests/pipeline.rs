@@ -129,6 +129,28 @@ fn pass_3_prints_the_c() {
 }
 
 #[test]
+fn what_pass_3_prints_is_what_pass_4_builds() {
+    // So it compiles as it is: the end-to-end scripts have the kernel's makefiles compile this very text.
+    let machine = Machine::new().with_tools("");
+    machine.write("own/.keep", "");
+    for options in [&["-g"][..], &["-t", "-b", "-DSTP_EXTRA=1"]] {
+        let words = |pass| [&["--tmpdir=own", "--disable-cache", pass], options, &["-e", HELLO]].concat();
+        let printed = machine.run(&words("-p3")).expect_status(0).out;
+        let source = || {
+            let files = fs::read_dir(machine.path("own")).unwrap().map(|file| file.unwrap().path());
+            let mut sources = files.filter(|path| path.to_string_lossy().ends_with("_src.c"));
+            let source = sources.next().unwrap();
+            assert_eq!(sources.next(), None);
+            source
+        };
+        fs::remove_file(source()).unwrap();
+        machine.run(&words("-p4")).expect_status(0);
+        assert_eq!(fs::read_to_string(source()).unwrap(), printed);
+        fs::remove_file(source()).unwrap();
+    }
+}
+
+#[test]
 fn a_kept_directory_is_named() {
     let machine = Machine::new().with_tools("");
     let run = machine.run(&["-k", "-p4", "-e", HELLO]).expect_status(0);
