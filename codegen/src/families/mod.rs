@@ -29,7 +29,7 @@ mod point;
 pub mod procfs;
 pub mod task_finder;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod timer;
 pub mod utrace;
 

@@ -2,6 +2,8 @@
 
 use super::compile::EVERYTHING;
 use super::{emit_with, session, source};
+use crate::families::testing as families;
+use frontend::session::{Session, Version};
 use std::collections::BTreeSet;
 
 /// Handlers and script functions: name and body.
@@ -162,4 +164,98 @@ fn memory_is_read_by_the_runtime_alone() {
             assert_eq!(found, None, "{name}");
         }
     }
+}
+
+/// Functions that are neither handlers nor functions of the script: name, parameters, body.
+fn callbacks(source: &str) -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    let mut rest = source;
+    while let Some(at) = rest.find(") {\n").map(|at| at + 2) {
+        let start = rest[..at].rfind('\n').map_or(0, |line| line + 1);
+        let head = &rest[start..at];
+        let mut end = at;
+        if head.starts_with("static ") && !head.contains("__restrict__ c)") {
+            end = rest[at..].find("\n}\n").map_or(rest.len(), |end| at + end);
+            let (name, params) = head.split_once('(').unwrap_or((head, ""));
+            let name = name.trim_end().rsplit([' ', '*']).next().unwrap_or_default();
+            found.push((name.to_owned(), params.to_owned(), rest[at..end].to_owned()));
+        }
+        rest = &rest[end..];
+    }
+    found
+}
+
+/// The word that ends a text.
+fn last_word(text: &str) -> &str {
+    let start = text.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+    &text[start..]
+}
+
+/// True if a pointer of a callback is known to be good where it is read through for the first time.
+fn is_good(pointer: &str, params: &str, body: &str, first: usize) -> bool {
+    let before = &body[..first];
+    let tested = [format!("if (!{pointer})"), format!("if ({pointer})"), format!("if ({pointer} == NULL)")];
+    // The kernel's own objects: `event` is a parameter that the runtime's macro declares.
+    let given =
+        params.split([',', ')']).any(|param| last_word(param.trim()) == pointer) || pointer == "event";
+    let element = [" = &stap_", " = & stap_"].iter().any(|of| before.contains(&format!("{pointer}{of}")));
+    // The runtime attaches to an engine what it was registered with.
+    let attached = before.contains(&format!("{pointer} = (struct stap_utrace_probe *) engine->data;"));
+    given || element || attached || tested.iter().any(|test| before.contains(test.as_str()))
+}
+
+#[test]
+fn callbacks_read_through_nothing_that_may_be_null() {
+    let script = r#"
+        probe kernel.data(0x1000).write, kernel.data(0x2000).length(2).rw, process.data(0x100).rw { n++ }
+        probe process.begin, process.end, process.thread.begin, process.thread.end { n++ }
+        probe process.syscall, process.syscall.return { n++ }
+        probe kprobe.function("vfs_read"), kprobe.function("vfs_read").return { n++ }
+        global n probe end { println(n) }"#;
+    let mut checked = BTreeSet::new();
+    for level in ["4.8", "5.1", "5.6"] {
+        let version = Version(level.into());
+        // Points of user space data came with 5.0.
+        let script =
+            if level == "4.8" { script.replace(", process.data(0x100).rw", "") } else { script.into() };
+        let session =
+            Session { version: version.clone(), compatible: version, guru: true, ..families::session() };
+        let unit = emit_with(&session, &script).unwrap();
+        let is_callback = |name: &str| name.starts_with("enter_") || name.starts_with("stap_utrace_probe_");
+        for (name, params, body) in callbacks(&unit.source).into_iter().filter(|(name, ..)| is_callback(name))
+        {
+            for (at, _) in body.match_indices("->") {
+                let pointer = last_word(&body[..at]);
+                let of = body[..at - pointer.len()].chars().next_back();
+                // Members of what was looked at: tables of ours, objects of the kernel.
+                if pointer.is_empty() || matches!(of, Some('>' | '.')) {
+                    continue;
+                }
+                let first = body.find(&format!("{pointer}->")).unwrap_or(at);
+                assert!(is_good(pointer, &params, &body, first), "{level}: {pointer} in {name}:\n{body}");
+            }
+            checked.insert(name);
+        }
+    }
+    let names: Vec<&str> = checked.iter().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "enter_be_probe",
+            "enter_hwbkpt_probe",
+            "enter_kprobe_probe",
+            "enter_kretprobe_common",
+            "stap_utrace_probe_handler",
+            "stap_utrace_probe_syscall"
+        ]
+    );
+}
+
+#[test]
+fn a_pointer_that_was_not_looked_at_is_found() {
+    let body = "{\n  q = find ();\n  q->x = 1;\n  p->y = 2;\n";
+    assert!(!is_good("q", "struct p *p)", body, body.find("q->").unwrap()));
+    assert!(is_good("p", "struct p *p)", body, body.find("p->").unwrap()));
+    let tested = body.replace("();", "();\n  if (!q)\n    return;");
+    assert!(is_good("q", "void)", &tested, tested.find("q->").unwrap()));
 }
