@@ -80,6 +80,9 @@ fn write_object(out: &mut CWriter, plan: &Plan, index: usize, object: &Object) {
             let name = format!("{prefix}_debug_frame_hdr_{number}");
             line += &format!(", .debug_hdr = {name}, .debug_hdr_len = {}", index.len());
         }
+        if section.load_address != 0 {
+            line += &format!(", .sec_load_offset = 0x{:x}", section.load_address);
+        }
         out.line(line + " },");
     }
     out.close("};");

@@ -1,13 +1,15 @@
 //! What the tables need of an ELF file, of either class and byte order, as plain values.
 
 use object::elf::{
-    ET_EXEC, ET_REL, FileHeader32, FileHeader64, PT_DYNAMIC, PT_INTERP, PT_LOAD, SHF_ALLOC, SHN_ABS,
-    SHN_COMMON, SHN_UNDEF, SHT_DYNSYM, SHT_NOBITS, SHT_NOTE, SHT_SYMTAB,
+    ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD, ET_EXEC, ET_REL, FileHeader32, FileHeader64, PT_DYNAMIC, PT_INTERP,
+    PT_LOAD, SHF_ALLOC, SHN_ABS, SHN_COMMON, SHN_UNDEF, SHT_DYNSYM, SHT_NOBITS, SHT_NOTE, SHT_SYMTAB,
 };
 use object::read::elf::{
     Dyn as _, FileHeader, Note, NoteIterator, ProgramHeader as _, SectionHeader as _, Sym as _,
 };
 use object::{Endianness, FileKind};
+use std::borrow::Cow;
+use std::io::Read as _;
 
 /// How a file's addresses become those of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +35,44 @@ pub struct ElfSection<'data> {
     pub address: u64,
     /// Bytes in memory.
     pub size: u64,
-    /// Contents; empty for `.bss` and for compressed sections.
+    /// The bytes of the file: none for `.bss`; see [`ElfSection::contents`] for those that may be compressed.
     pub data: &'data [u8],
+    /// The bytes are compressed.
+    pub compressed: bool,
+}
+
+/// No section is larger; what would decompress to more is taken as empty.
+const LARGEST_SECTION: u64 = 1 << 30;
+
+impl<'data> ElfSection<'data> {
+    /// The section's bytes, decompressed; empty if they are damaged. `elf` is the file that it is in.
+    pub fn contents(&self, elf: &Elf<'_>) -> Cow<'data, [u8]> {
+        if !self.compressed {
+            return Cow::Borrowed(self.data);
+        }
+        let unpacked = self.unpack(elf).unwrap_or_default();
+        Cow::Owned(unpacked)
+    }
+
+    /// `Elf32_Chdr` or `Elf64_Chdr`, and what follows it.
+    fn unpack(&self, elf: &Elf<'_>) -> Option<Vec<u8>> {
+        let word = self.data.get(..4)?.try_into().ok()?;
+        let kind = if elf.little_endian { u32::from_le_bytes(word) } else { u32::from_be_bytes(word) };
+        let packed = self.data.get(if elf.wide { 24 } else { 12 }..)?;
+        let mut unpacked = Vec::new();
+        match kind {
+            ELFCOMPRESS_ZLIB => {
+                let reader = flate2::read::ZlibDecoder::new(packed);
+                reader.take(LARGEST_SECTION).read_to_end(&mut unpacked).ok()?
+            }
+            ELFCOMPRESS_ZSTD => {
+                let reader = ruzstd::decoding::StreamingDecoder::new(packed).ok()?;
+                reader.take(LARGEST_SECTION).read_to_end(&mut unpacked).ok()?
+            }
+            _ => return None,
+        };
+        Some(unpacked)
+    }
 }
 
 /// A symbol with a name and a place.
@@ -117,9 +155,9 @@ fn read<'data, H: FileHeader<Endian = Endianness>>(
                 size: section.sh_size(endian).into(),
                 data: match section.sh_type(endian) {
                     SHT_NOBITS => &[],
-                    _ if compressed => &[],
                     _ => section.data(endian, data).unwrap_or(&[]),
                 },
+                compressed,
             }
         })
         .collect();
@@ -194,12 +232,14 @@ fn read<'data, H: FileHeader<Endian = Endianness>>(
         }
     }
     elf.extent = extent.unwrap_or_default();
-    if elf.kind == Kind::Relocatable {
+    if elf.build_id.is_none() {
+        let relative = elf.kind == Kind::Relocatable;
         for section in table.iter().filter(|section| section.sh_type(endian) == SHT_NOTE) {
             if let (None, Ok(Some(notes)), Ok(bytes)) =
                 (elf.build_id, section.notes(endian, data), section.data(endian, data))
             {
-                elf.build_id = build_id(endian, notes, bytes);
+                let base = if relative { 0 } else { section.sh_addr(endian).into() };
+                elf.build_id = build_id(endian, notes, bytes).map(|(id, offset)| (id, base + offset));
             }
         }
     }
@@ -221,4 +261,19 @@ fn build_id<'data, H: FileHeader>(
         }
     }
     None
+}
+
+/// The build id among notes of this machine's own kernel, as `/sys/kernel/notes` has them.
+pub fn build_id_of_notes(notes: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = notes;
+    loop {
+        let word = |at: usize| Some(u32::from_ne_bytes(rest.get(at..at + 4)?.try_into().ok()?) as usize);
+        let (name, id, kind) = (word(0)?, word(4)?, word(8)?);
+        let description = 12 + name.checked_next_multiple_of(4)?;
+        let end = description.checked_add(id)?;
+        if rest.get(12..12 + name)? == b"GNU\0" && kind == object::elf::NT_GNU_BUILD_ID as usize {
+            return rest.get(description..end).map(<[u8]>::to_vec);
+        }
+        rest = rest.get(end.checked_next_multiple_of(4)?..)?;
+    }
 }

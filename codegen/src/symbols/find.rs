@@ -1,10 +1,13 @@
 //! Where the files are that tables are made of.
 
+use super::elf::Elf;
 use super::packed::unpack;
+use frontend::resolve::executable::without_sysroot;
 use frontend::session::Session;
 use frontend::world::World;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Endings of kernel modules (setupdwfl.cxx: `is_user_module`).
 const MODULE_ENDINGS: [&str; 5] = [".ko", ".ko.gz", ".ko.bz2", ".ko.xz", ".ko.zst"];
@@ -44,20 +47,47 @@ pub fn module_file(session: &Session, world: &dyn World, name: &str) -> Option<P
 }
 
 /// Contents of a file, unpacked. `None` if it cannot be read.
-pub fn contents(world: &dyn World, path: &Path) -> Option<Vec<u8>> {
+pub fn contents(world: &dyn World, path: &Path) -> Option<Arc<[u8]>> {
     let data = world.read(path).ok()?;
-    Some(match unpack(&data)? {
-        Cow::Borrowed(plain) => plain.to_vec(),
-        Cow::Owned(unpacked) => unpacked,
-    })
+    let unpacked = match unpack(&data)? {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(unpacked) => Some(unpacked),
+    };
+    Some(unpacked.map_or(data, Arc::from))
 }
 
-/// Contents of the separate debug file of a build id, where distributions put it.
-pub fn debug_file(session: &Session, world: &dyn World, build_id: &[u8]) -> Option<Vec<u8>> {
+/// Where distributions put the separate debug file of a build id.
+pub fn build_id_file(session: &Session, build_id: &[u8]) -> Option<PathBuf> {
     let hex: String = build_id.iter().map(|byte| format!("{byte:02x}")).collect();
-    let (first, rest) = hex.split_at_checked(2)?;
-    let path = format!("/usr/lib/debug/.build-id/{first}/{rest}.debug");
-    contents(world, &below_sysroot(session, Path::new(&path)))
+    let (first, rest) = hex.split_at_checked(2).filter(|(_, rest)| !rest.is_empty())?;
+    Some(below_sysroot(session, Path::new(&format!("/usr/lib/debug/.build-id/{first}/{rest}.debug"))))
+}
+
+/// Contents of the separate debug file of the file at `path`: by its build id, else by the name and checksum in
+/// `.gnu_debuglink`, in the places where the debugger looks (libdwfl's `dwfl_standard_find_debuginfo`, which
+/// setupdwfl.cxx asks).
+pub fn debug_file(session: &Session, world: &dyn World, path: &Path, elf: &Elf<'_>) -> Option<Arc<[u8]>> {
+    let by_id = elf.build_id.and_then(|(id, _)| contents(world, &build_id_file(session, id)?));
+    if by_id.is_some() {
+        return by_id;
+    }
+    let link = elf.section(".gnu_debuglink")?.contents(elf);
+    let end = link.iter().position(|&byte| byte == 0)?;
+    let name =
+        std::str::from_utf8(&link[..end]).ok().filter(|name| !name.contains('/') && !name.is_empty())?;
+    // The checksum is behind the name, at a place that four divides.
+    let sum: [u8; 4] = link.get(end / 4 * 4 + 4..)?.get(..4)?.try_into().ok()?;
+    let sum = if elf.little_endian { u32::from_le_bytes(sum) } else { u32::from_be_bytes(sum) };
+    let directory = path.parent()?;
+    let inside = without_sysroot(session, directory);
+    let global = Path::new("/usr/lib/debug").join(inside.strip_prefix("/").unwrap_or(&inside));
+    let places = [directory.to_path_buf(), directory.join(".debug"), below_sysroot(session, &global)];
+    places.into_iter().map(|place| place.join(name)).filter(|file| file != path).find_map(|file| {
+        let data = world.read(&file).ok()?;
+        let mut found = flate2::Crc::new();
+        found.update(&data);
+        (found.sum() == sum).then_some(data)
+    })
 }
 
 /// The images with which the kernel serves system calls to processes; their maps have no file name, so they are told by

@@ -24,21 +24,32 @@ pub fn object(elf: &Elf<'_>, debug: Option<&Elf<'_>>, wanted: Wanted) -> Object 
     if wanted.unwind && elf.kind != Kind::Relocatable {
         let table = |name: &str| {
             let section = elf.section(name).filter(|section| section.kind == SHT_PROGBITS)?;
-            Some(Table { address: base_free(elf, section.address), ..bytes(section.data)? })
+            Some(Table { address: base_free(elf, section.address), ..bytes(&section.contents(elf))? })
         };
         object.eh_frame = table(".eh_frame");
         object.eh_frame_hdr = table(".eh_frame_hdr").filter(|_| object.eh_frame.is_some());
         let source = debug.filter(|debug| debug.section(".debug_frame").is_some()).unwrap_or(elf);
-        object.debug_frame = source.section(".debug_frame").and_then(|section| bytes(section.data));
-        if let (Some(frame), Some(section)) = (&object.debug_frame, object.sections.first_mut()) {
-            section.frame_index = frame_index(&frame.bytes, source.wide, source.little_endian);
-        }
+        add_frames(&mut object, source);
     }
     if wanted.lines {
-        object.debug_line = elf.section(".debug_line").and_then(|section| bytes(section.data));
-        object.debug_line_str = elf.section(".debug_line_str").and_then(|section| bytes(section.data));
+        add_lines(&mut object, elf);
     }
     object
+}
+
+/// Puts `.debug_frame` into an object that is loaded as a whole.
+pub fn add_frames(object: &mut Object, elf: &Elf<'_>) {
+    object.debug_frame = elf.section(".debug_frame").and_then(|section| bytes(&section.contents(elf)));
+    if let (Some(frame), Some(section)) = (&object.debug_frame, object.sections.first_mut()) {
+        section.frame_index = frame_index(&frame.bytes, elf.wide, elf.little_endian);
+    }
+}
+
+/// Puts the line table into an object.
+pub fn add_lines(object: &mut Object, elf: &Elf<'_>) {
+    let table = |name: &str| elf.section(name).and_then(|section| bytes(&section.contents(elf)));
+    object.debug_line = table(".debug_line");
+    object.debug_line_str = table(".debug_line_str").filter(|_| object.debug_line.is_some());
 }
 
 fn bytes(data: &[u8]) -> Option<Table> {

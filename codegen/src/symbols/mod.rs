@@ -6,6 +6,8 @@
 //! Tables of a kind are there only if some function of the script asks for that kind (`pragma:symbols`, `pragma:unwind`,
 //! `pragma:lines`): they are large.
 
+#[cfg(test)]
+mod debug_tests;
 mod elf;
 mod find;
 mod from_elf;
@@ -24,6 +26,7 @@ use frontend::session::Session;
 use frontend::world::World;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The kernel's name among the objects.
 const KERNEL: &str = "kernel";
@@ -71,6 +74,8 @@ pub struct Section {
     pub symbols: Vec<(u64, String)>,
     /// Search table for [`Object::debug_frame`].
     pub frame_index: Option<Vec<u8>>,
+    /// Where the tables of frames and lines think that the section starts; 0 for distances.
+    pub load_address: u64,
 }
 
 /// A section's bytes.
@@ -130,7 +135,7 @@ pub fn collect(session: &Session, plan: &Plan, world: &dyn World) -> Symbols {
         names.into_iter().partition(|name| is_user_object(name));
     for name in of_kernel {
         let object = if name == KERNEL {
-            kernel::object(session, world, wanted.symbols)
+            kernel::object(session, world, wanted)
         } else {
             kernel_module(session, world, &name, wanted)
         };
@@ -186,7 +191,7 @@ fn kernel_module(session: &Session, world: &dyn World, name: &str, wanted: Wante
     let file = world.canonical(&file).unwrap_or(file);
     let data = contents(world, &file)?;
     let elf = Elf::parse(&data).filter(|elf| elf.kind == elf::Kind::Relocatable)?;
-    let debug = debug_data(session, world, &elf, wanted);
+    let debug = debug_data(session, world, &file, &elf, wanted);
     let object = from_elf::object(&elf, debug.as_deref().and_then(Elf::parse).as_ref(), wanted);
     Some(Object {
         name: if name.contains('/') { module_name(name) } else { name.to_owned() },
@@ -198,14 +203,20 @@ fn kernel_module(session: &Session, world: &dyn World, name: &str, wanted: Wante
 fn user_object(session: &Session, world: &dyn World, path: &str, wanted: Wanted) -> Option<Object> {
     let data = contents(world, Path::new(path))?;
     let elf = Elf::parse(&data).filter(|elf| elf.kind != elf::Kind::Relocatable)?;
-    let debug = debug_data(session, world, &elf, wanted);
+    let debug = debug_data(session, world, Path::new(path), &elf, wanted);
     let object = from_elf::object(&elf, debug.as_deref().and_then(Elf::parse).as_ref(), wanted);
     let path = without_sysroot(session, Path::new(path)).display().to_string();
     Some(Object { name: path.clone(), path: Some(path), ..object })
 }
 
 /// Contents of the separate debug file, if it could tell more.
-fn debug_data(session: &Session, world: &dyn World, elf: &Elf<'_>, wanted: Wanted) -> Option<Vec<u8>> {
+fn debug_data(
+    session: &Session,
+    world: &dyn World,
+    path: &Path,
+    elf: &Elf<'_>,
+    wanted: Wanted,
+) -> Option<Arc<[u8]>> {
     let more = (wanted.symbols && !elf.full) || wanted.unwind;
-    debug_file(session, world, elf.build_id.filter(|_| more)?.0)
+    if more { debug_file(session, world, path, elf) } else { None }
 }

@@ -341,11 +341,15 @@ fn tables_hold_what_the_runtime_knows() {
         size: 0x1000,
         symbols: symbols.iter().map(|(at, name)| (*at, (*name).to_owned())).collect(),
         frame_index: None,
+        load_address: 0,
     };
     let objects = vec![
         Object {
             name: "kernel".into(),
-            sections: vec![section("_stext", &[(0, "_stext"), (16, "do_\"it\"")])],
+            sections: vec![Section {
+                load_address: 0xffff_ffff_8100_0000,
+                ..section("_stext", &[(0, "_stext"), (16, "do_\"it\"")])
+            }],
             ..Object::default()
         },
         Object {
@@ -376,7 +380,7 @@ fn tables_hold_what_the_runtime_knows() {
           { 0x10, "do_\"it\"" },
         };
         static struct _stp_section _stp_module_0_sections[] = {
-          { .name = "_stext", .size = 0x1000, .symbols = _stp_module_0_symbols_0, .num_symbols = 2 },
+          { .name = "_stext", .size = 0x1000, .symbols = _stp_module_0_symbols_0, .num_symbols = 2, .sec_load_offset = 0xffffffff81000000 },
         };
         static struct _stp_module _stp_module_0 = {
           .name = "kernel",
