@@ -22,5 +22,5 @@ pub mod types;
 
 pub mod optimise;
 
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

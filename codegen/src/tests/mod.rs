@@ -4,10 +4,12 @@ mod compile;
 mod safety;
 
 use crate::families;
-use crate::testing::{analyse, profile};
+use crate::testing::profile;
 use crate::{CUnit, Plan, emit, plan};
 use expect_test::{Expect, expect};
 use frontend::session::{Session, Version};
+use frontend::testing::{Analysis, parse_texts};
+use frontend::world::MemoryWorld;
 
 /// A tapset of our own.
 const TAPSET: &str = r#"
@@ -21,14 +23,17 @@ fn session() -> Session {
     Session { guru: true, ..Session::for_tests() }
 }
 
+/// A script after pass 2.
+fn analysed(session: &Session, script: &str) -> Analysis {
+    let texts = parse_texts(session, &[("<input>", script)], &[("tapset.stp", TAPSET)]);
+    texts.analyse(session, &MemoryWorld::new(), &families::front())
+}
+
 /// The plan of a script, or what is wrong with it.
 pub(crate) fn plan_with(session: &Session, script: &str) -> Result<Plan, String> {
-    let tapset = [("tapset.stp".to_owned(), TAPSET.to_owned())];
-    let analysed = analyse(session, "<input>", script, &tapset, &families::front());
-    let errors: Vec<String> =
-        analysed.diagnostics.iter().filter(|d| d.is_error()).map(|d| d.message.clone()).collect();
-    if !errors.is_empty() {
-        return Err(errors.join("\n"));
+    let analysed = analysed(session, script);
+    if analysed.diagnostics.has_errors() {
+        return Err(analysed.errors().join("\n"));
     }
     let (major, minor) = session.version.major_minor();
     plan(session, &analysed.sources, &analysed.program, &analysed.types, &profile(major, minor))
@@ -250,9 +255,8 @@ fn the_same_script_gives_the_same_bytes() {
 fn the_frame_of_a_handler_is_known() {
     let script = "function f(a:string) { a .= \"x\" return a } \
                   probe begin { s = name() println(f(s), 1) } probe end { println(1) }";
-    let tapset = [("tapset.stp".to_owned(), TAPSET.to_owned())];
     let session = session();
-    let analysed = analyse(&session, "<input>", script, &tapset, &families::front());
+    let analysed = analysed(&session, script);
     let plan = plan(&session, &analysed.sources, &analysed.program, &analysed.types, &profile(5, 6)).unwrap();
     let frame = crate::frame_sizes(&plan);
     // One local and one buffer for the result of f; f's parameter and the pointer to its result; two arguments.

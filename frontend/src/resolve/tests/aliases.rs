@@ -61,7 +61,7 @@ fn probewrite_asks_the_handler() {
     let (_, diagnostics) = run(&library, "probe a { v = 3 }");
     assert_eq!(messages(&diagnostics), Vec::<String>::new());
     let (_, diagnostics) = run(&library, "probe a { v = 3 w++ }");
-    assert_eq!(messages(&diagnostics), ["unresolved function nothing_like_it @100:107"]);
+    assert_eq!(messages(&diagnostics), ["unresolved function nothing_like_it @1:107"]);
     let (_, diagnostics) = run(&[], "probe begin { if (@probewrite(v)) next }");
     assert_eq!(messages(&diagnostics), ["unexpected @probewrite @0:18"]);
 }

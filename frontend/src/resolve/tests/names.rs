@@ -74,7 +74,7 @@ fn calls_that_mean_nothing() {
         ]
     );
     let second = diagnostics.iter().nth(1).and_then(|diagnostic| diagnostic.second.clone());
-    assert_eq!(second.map(|token| token.pos.file.0), Some(100));
+    assert_eq!(second.map(|token| token.pos.file.0), Some(1));
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn a_tapset_keeps_its_own_names() {
     assert_eq!(
         messages(&diagnostics),
         [
-            "the tapset's variable 's' and the script's global 's' are kept apart @101:19",
-            "cross-file global variable reference to {token} from @102:25",
+            "the tapset's variable 's' and the script's global 's' are kept apart @2:19",
+            "cross-file global variable reference to {token} from @3:25",
         ]
     );
     assert!(!diagnostics.has_errors());
@@ -160,8 +160,8 @@ fn embedded_c_and_its_rules() {
         messages(&diagnostics),
         [
             "function may not be used unless -g is specified @0:34",
-            "function requires bpf runtime @100:121",
-            "unresolved pragma:read global nix @100:154",
+            "function requires bpf runtime @1:121",
+            "unresolved pragma:read global nix @1:154",
         ]
     );
     let crate::hir::FunctionBody::Embedded { globals, .. } = &program.functions[0].body else {
@@ -181,7 +181,7 @@ fn embedded_c_and_its_rules() {
     let (_, diagnostics) = run_with(&session, &library, &["probe begin { u(1) }"]);
     assert_eq!(
         messages(&diagnostics),
-        ["function may not be used when --privilege=stapusr is specified @100:78"]
+        ["function may not be used when --privilege=stapusr is specified @1:78"]
     );
 }
 

@@ -3,34 +3,16 @@
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Attachment, FunctionBody, Program};
 use crate::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern, TargetUse, Targets};
-use crate::resolve::library::MemoryLibrary;
 use crate::resolve::{point_text, resolve};
 use crate::session::Session;
-use crate::source::{FileId, FileKind, SourceFile};
-use crate::syntax::ast::{Parsed, ProbePoint, Script};
-use crate::syntax::{LibraryMacros, parse};
+use crate::syntax::ast::{Parsed, ProbePoint};
+use crate::testing::parse_texts;
 use crate::tree::{Expr, ExprKind, Target, TargetBase};
 use crate::world::MemoryWorld;
 use smol_str::SmolStr;
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// Numbers of library files start here.
-const FIRST: u32 = 100;
-
-/// Tapset files from names and texts.
-fn library_of(session: &Session, files: &[(&str, &str)]) -> MemoryLibrary {
-    let mut library = MemoryLibrary::default();
-    for (index, (name, text)) in files.iter().enumerate() {
-        let source = SourceFile::new(*name, FileKind::Tapset, text.as_bytes());
-        let file = FileId(FIRST + index as u32);
-        let parsed = parse(session, file, &source, &LibraryMacros::default());
-        assert!(!parsed.diagnostics.has_errors(), "{:?}", parsed.diagnostics);
-        library.add(name, parsed.script);
-    }
-    library
-}
 
 /// `begin`, `end`, `timer.s(N)`, and `kp.function("f")` with `.return`: `$x` is known there, and `"none"` is not found.
 #[derive(Debug)]
@@ -122,19 +104,10 @@ impl Family for TestFamily {
 
 /// Parses and resolves with the given library files.
 pub fn run_with(session: &Session, library: &[(&str, &str)], scripts: &[&str]) -> (Program, Diagnostics) {
-    let library = library_of(session, library);
-    let files: Vec<Arc<Script>> = scripts
-        .iter()
-        .enumerate()
-        .map(|(index, text)| {
-            let kind = if index == 0 { FileKind::User } else { FileKind::Extra };
-            let source = SourceFile::new(format!("<input{index}>"), kind, text.as_bytes());
-            let parsed = parse(session, FileId(index as u32), &source, &LibraryMacros::default());
-            assert!(!parsed.diagnostics.has_errors(), "{:?}", parsed.diagnostics);
-            Arc::new(parsed.script)
-        })
-        .collect();
-    resolve(session, &MemoryWorld::new(), &files, &library, &[&TestFamily])
+    let scripts: Vec<(&str, &str)> = scripts.iter().map(|text| ("<input>", *text)).collect();
+    let texts = parse_texts(session, &scripts, library);
+    assert!(!texts.diagnostics.has_errors(), "{:?}", texts.diagnostics);
+    resolve(session, &MemoryWorld::new(), &texts.scripts, &texts.library, &[&TestFamily])
 }
 
 /// The same without options.

@@ -60,7 +60,7 @@ fn functions_that_need_a_context_are_cloned() {
         names(&program),
         "kp.function(\"f\") kp.function(\"g\") begin | __clone_probe_0_of___global_outer__overload_0 __clone_probe_1_of___global_x__overload_0 __global_outer__overload_0 __clone_probe_0_of___global_x__overload_0 __global_plain__overload_0 __global_x__overload_0 | "
     );
-    assert_eq!(messages(&diagnostics), ["Collapsing unresolved @define to 0 [stapprobes] @100:22"]);
+    assert_eq!(messages(&diagnostics), ["Collapsing unresolved @define to 0 [stapprobes] @1:22"]);
     check_ids(&program);
 }
 

@@ -11,7 +11,7 @@ fn marked(library: &[(&str, &str)], script: &str) -> String {
     let line = |diagnostic: &Diagnostic| {
         let token = diagnostic.token.as_ref().expect("a place");
         let number = token.pos.file.0 as usize;
-        let text = if number == 0 { script } else { library[number - 100].1 };
+        let text = if number == 0 { script } else { library[number - 1].1 };
         let line = text[..token.pos.offset as usize].matches('\n').count() + 1;
         let kind = diagnostic.message.split(' ').nth(1).unwrap_or_default();
         format!("{kind} {} {line}", token.text)

@@ -1,17 +1,14 @@
 //! For tests: a script to its analysed program, with a library and families made up here.
 
-use crate::diag::{Diagnostic, Diagnostics};
-use crate::hir::{Attachment, Program, dump};
+use super::{Analysis, parse_texts};
+use crate::diag::Diagnostic;
+use crate::hir::{Attachment, dump};
 use crate::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
-use crate::resolve::library::MemoryLibrary;
-use crate::resolve::resolve;
 use crate::session::Session;
-use crate::source::{FileKind, SourceFile, SourceMap, Token};
+use crate::source::Token;
 use crate::syntax::ast::ProbePoint;
-use crate::syntax::{LibraryMacros, parse};
-use crate::types::TypeTable;
+use crate::types;
 use crate::world::MemoryWorld;
-use crate::{optimise, types};
 use expect_test::Expect;
 use std::any::Any;
 use std::sync::Arc;
@@ -70,78 +67,19 @@ impl Family for TestFamily {
     }
 }
 
-/// Everything up to and including pass 2, and the checks of pass 3.
-pub struct Analysis {
-    /// Texts.
-    pub sources: SourceMap,
-    /// The program, as far as it came.
-    pub program: Program,
-    /// Its types.
-    pub types: TypeTable,
-    /// What was said, in order.
-    pub diagnostics: Diagnostics,
-}
-
 /// Analyses a script with default options and `-g`.
 pub fn analyse(text: &str) -> Analysis {
     analyse_with(text, &Session { guru: true, ..Session::for_tests() })
 }
 
-/// Analyses a script.
+/// Analyses a script: passes 1 and 2, and the checks of pass 3.
 pub fn analyse_with(text: &str, session: &Session) -> Analysis {
-    let mut sources = SourceMap::new();
-    let script = sources.add(SourceFile::new("script.stp", FileKind::User, text.as_bytes()));
-    let tapset = sources.add(SourceFile::new("tapset/test.stp", FileKind::Tapset, TAPSET.as_bytes()));
-    let macros = LibraryMacros::default();
-    let mut library = MemoryLibrary::default();
-    library.add("tapset/test.stp", parse(session, tapset, sources.file(tapset), &macros).script);
-    let parsed = parse(session, script, sources.file(script), &macros);
-    let mut diagnostics = parsed.diagnostics;
-    let mut analysis = Analysis {
-        sources,
-        program: Program::default(),
-        types: TypeTable::default(),
-        diagnostics: Diagnostics::new(),
-    };
-    if !diagnostics.has_errors() {
-        let world = MemoryWorld::default();
-        let files = [Arc::new(parsed.script)];
-        let families: &[&'static dyn Family] = &[&TestFamily];
-        let (program, found) = resolve(session, &world, &files, &library, families);
-        analysis.program = program;
-        diagnostics.append(found);
-        if !diagnostics.has_errors() {
-            let end = |token: &Token| optimise::end_probe(session, &world, families, token);
-            passes(session, &mut analysis, &mut diagnostics, &end);
-        }
+    let texts = parse_texts(session, &[("script.stp", text)], &[("tapset/test.stp", TAPSET)]);
+    let mut analysis = texts.analyse(session, &MemoryWorld::default(), &[&TestFamily]);
+    if !analysis.diagnostics.has_errors() {
+        analysis.diagnostics.append(types::check(&analysis.program, &analysis.types));
     }
-    analysis.diagnostics = diagnostics;
     analysis
-}
-
-fn passes(
-    session: &Session,
-    analysis: &mut Analysis,
-    diagnostics: &mut Diagnostics,
-    end: optimise::DeriveEnd<'_>,
-) {
-    let Analysis { sources, program, types, .. } = analysis;
-    let (known, found) = optimise::before_types(session, sources, program);
-    *types = known;
-    diagnostics.append(found);
-    if diagnostics.has_errors() {
-        return;
-    }
-    let (table, found) = types::infer(session, program, std::mem::take(types));
-    *types = table;
-    diagnostics.append(found);
-    if diagnostics.has_errors() {
-        return;
-    }
-    diagnostics.append(optimise::after_types(session, sources, program, types, end));
-    if !diagnostics.has_errors() {
-        diagnostics.append(types::check(program, types));
-    }
 }
 
 /// Compares the messages of several scripts, one script for each line.
