@@ -61,7 +61,7 @@ impl<'a> Lexer<'a> {
 
     /// How many bytes of the file have not been read.
     pub fn remaining(&self) -> usize {
-        self.bytes.len() - self.at
+        self.bytes.len().saturating_sub(self.at)
     }
 
     /// Cuts off one piece: kind, place, its bytes, and whether it starts in pasted text.

@@ -160,9 +160,11 @@ pub(crate) fn preprocess(
         is_operator_word,
     };
     let mut stream = Stream::default();
-    // Tokens are rarely shorter with the space around them, so this is room enough most of the time.
-    stream.tokens.reserve(preprocessor.lexer.remaining() / 6);
+    let total = preprocessor.lexer.remaining();
     loop {
+        if stream.tokens.len() == stream.tokens.capacity() {
+            stream.make_room(total, preprocessor.lexer.remaining());
+        }
         // Most tokens are not the preprocessor's business.
         if preprocessor.is_idle()
             && let Some(token) = preprocessor.lexer.next_token()
@@ -201,6 +203,17 @@ fn concerns_preprocessor(token: &RawToken) -> bool {
 }
 
 impl Stream {
+    /// Makes room for as many tokens as the rest of the file will have if it is like the part that was read: fresh memory
+    /// is much of what a large file costs, so it is not taken by doubling.
+    fn make_room(&mut self, total: usize, remaining: usize) {
+        const FIRST: usize = 1024;
+        let have = self.tokens.len();
+        let per_byte = have as f64 / total.saturating_sub(remaining).max(1) as f64;
+        // A little more, because the next step would copy all of them; but a short start does not tell much.
+        let expected = (per_byte * remaining as f64 * 1.06) as usize;
+        self.tokens.reserve_exact(expected.min(have * 64).max(have / 8).max(FIRST));
+    }
+
     fn push(&mut self, token: RawToken) {
         let is_string = token.token.kind == TokenKind::String;
         self.adjacent_strings |=
