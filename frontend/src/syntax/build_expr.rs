@@ -2,7 +2,7 @@
 
 use super::ast::Parsed;
 use super::build_stmt::stat_op;
-use super::builder::{Builder, Checked, Deep, Value};
+use super::builder::{Builder, Checked, Deep, Value, reserve_one};
 use super::class::Id;
 use super::format::parse_format;
 use super::words::pretty_split;
@@ -15,7 +15,7 @@ type Kind = ExprKind<Parsed>;
 const CONCAT: u8 = 7;
 
 /// An operator of a run and what stands to its left.
-struct Waiting {
+pub(super) struct Waiting {
     strength: u8,
     op: Id,
     left: Value,
@@ -43,10 +43,11 @@ pub(crate) enum Step {
 
 /// First and further arguments as one list.
 pub(crate) fn args(first: Value, rest: Vec<Value>) -> Deep<Vec<Expr<Parsed>>> {
-    let mut list = rest_args(rest);
-    list.depth = list.depth.max(first.depth);
-    list.node.insert(0, *first.node);
-    list
+    let depth = rest.iter().map(|value| value.depth).fold(first.depth, u32::max);
+    let mut node = Vec::with_capacity(rest.len() + 1);
+    node.push(*first.node);
+    node.extend(rest.into_iter().map(|value| *value.node));
+    Deep { node, depth }
 }
 
 /// Arguments as a list.
@@ -176,7 +177,7 @@ impl Builder<'_> {
     /// Operands with left-associative operators between them, as a tree.
     pub fn run(&mut self, first: Value, rest: Vec<(Id, Value)>) -> Value {
         // Operators whose right operand is not complete, each binding tighter than the one before.
-        let mut waiting: Vec<Waiting> = Vec::new();
+        let mut waiting = std::mem::take(&mut self.waiting);
         let mut value = first;
         for (op, next) in rest {
             let strength = self.strength(op);
@@ -188,7 +189,9 @@ impl Builder<'_> {
             }
             value = next;
         }
-        self.settle(&mut waiting, value, 0)
+        let value = self.settle(&mut waiting, value, 0);
+        self.waiting = waiting;
+        value
     }
 
     /// Gives `value` to the operators that bind at least as tightly as `strength`.
@@ -559,6 +562,7 @@ impl Builder<'_> {
         mut list: Deep<Vec<Key<Parsed>>>,
         (any, value): (Id, Option<Value>),
     ) -> Deep<Vec<Key<Parsed>>> {
+        reserve_one(&mut list.node);
         list.node.push(match value {
             Some(value) => {
                 list.depth = list.depth.max(value.depth);

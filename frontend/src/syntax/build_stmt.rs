@@ -1,7 +1,7 @@
 //! What the grammar's actions call: statements.
 
 use super::ast::Parsed;
-use super::builder::{Builder, Checked, Deep, Value};
+use super::builder::{Builder, Checked, Deep, Value, reserve_one};
 use super::class::Id;
 use super::fault::{Fault, Place};
 use super::token::plain;
@@ -72,6 +72,7 @@ impl Builder<'_> {
         statement: Statement,
     ) -> Deep<Vec<Stmt<Parsed>>> {
         list.depth = list.depth.max(statement.depth);
+        reserve_one(&mut list.node);
         list.node.push(*statement.node);
         list
     }

@@ -2,6 +2,7 @@
 
 use super::Gates;
 use super::ast::*;
+use super::build_expr::Waiting;
 pub(crate) use super::build_expr::{args, rest_args};
 pub(crate) use super::build_stmt::{ForeachHead, ForeachKey};
 use super::class::Id;
@@ -28,6 +29,14 @@ impl<T> Deep<T> {
     /// A node without children.
     pub fn shallow(node: T) -> Self {
         Deep { node, depth: 0 }
+    }
+}
+
+/// Makes room for one entry in an empty list. Most lists of keys and statements have no more, entries are large, and a
+/// list that grows by itself starts with four.
+pub(super) fn reserve_one<T>(list: &mut Vec<T>) {
+    if list.is_empty() {
+        list.reserve_exact(1);
     }
 }
 
@@ -61,6 +70,8 @@ pub(crate) struct Builder<'i> {
     pub gates: Gates,
     /// Names of the parameters of the function at hand.
     params: HashSet<SmolStr>,
+    /// Empty between runs of operators; kept for its memory.
+    pub(super) waiting: Vec<Waiting>,
     /// Number of the last parameter's name.
     last_param: Id,
     /// See [`Stream::version_conditions`].
@@ -79,6 +90,7 @@ impl<'i> Builder<'i> {
             script: Script::new(file, privileged),
             gates,
             params: HashSet::new(),
+            waiting: Vec::new(),
             last_param: Id(0),
             version_conditions: &stream.version_conditions,
             forgotten_conditions: 0,
