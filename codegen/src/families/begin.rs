@@ -107,6 +107,7 @@ pub fn synthetic(kind: Kind, priority: Option<i64>, origin: &Token, body: Body) 
         lineage: Lineage::default(),
         primary: false,
         synthetic: true,
+        plain_calls: false,
         family: Begin.name(),
         attachment: Arc::new(BeginProbe { kind, priority: priority.unwrap_or(0) }),
         condition: None,

@@ -117,6 +117,7 @@ impl Family for KprobeFamily {
             let mut derived = derived(point, final_point, place, SmolStr::default(), max_active);
             if by_kernel {
                 derived.targets = Some(Arc::new(NoScope));
+                derived.plain_calls = true;
                 // tapsets.cxx: `dwarf_derived_probe::printsig`, with no section before the plus sign
                 derived.remark = format_smolstr!(" /* pc=+{:#x} */", address as u64);
             }

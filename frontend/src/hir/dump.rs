@@ -118,7 +118,7 @@ impl Dump<'_> {
             write_locals(out, &locals)?;
             if verbosity > 0 {
                 match &function.body {
-                    FunctionBody::Script(body) => self.write_body(out, body)?,
+                    FunctionBody::Script(body) => self.write_body(out, body, false)?,
                     FunctionBody::Embedded { code, .. } => writeln!(out, "{{ %{{{code}%}} }}")?,
                 }
             }
@@ -131,7 +131,7 @@ impl Dump<'_> {
             writeln!(out, "{}", chain(probe, self.level))?;
             write_locals(out, &self.variables(&probe.body.locals, locals))?;
             if verbosity > 0 {
-                self.write_body(out, &probe.body)?;
+                self.write_body(out, &probe.body, probe.plain_calls)?;
             }
         }
         Ok(())
@@ -152,15 +152,15 @@ impl Dump<'_> {
             out.push('?');
         }
         if let Some(condition) = &probe.condition {
-            let names = BodyNames { dump: self, body: &probe.body };
+            let names = BodyNames { dump: self, body: &probe.body, plain_calls: false };
             write!(out, " if ({})", expr(&names, self.form(), condition))?;
         }
         out.push_str(&probe.lineage.remark);
         Ok(())
     }
 
-    fn write_body(&self, out: &mut String, body: &Body) -> std::fmt::Result {
-        let names = BodyNames { dump: self, body };
+    fn write_body(&self, out: &mut String, body: &Body, plain_calls: bool) -> std::fmt::Result {
+        let names = BodyNames { dump: self, body, plain_calls };
         writeln!(out, "{{ {} }}", stmt(&names, self.form(), &body.root))
     }
 }
@@ -175,10 +175,18 @@ fn write_locals(out: &mut String, locals: &[String]) -> std::fmt::Result {
     Ok(())
 }
 
+/// True for the variables of the `catch`es around merged handlers: upstream numbers their declarations only
+/// (elaborate.cxx: `semantic_pass_opt8`).
+fn is_combined_error(name: &str) -> bool {
+    let number = name.strip_prefix("__error_").and_then(|rest| rest.strip_suffix("__"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
 /// Names inside a body: globals and functions by their C names, locals as written.
 struct BodyNames<'a> {
     dump: &'a Dump<'a>,
     body: &'a Body,
+    plain_calls: bool,
 }
 
 impl Names<Bound> for BodyNames<'_> {
@@ -194,13 +202,22 @@ impl Names<Bound> for BodyNames<'_> {
 
     fn variable(&self, variable: &VarRef) -> SmolStr {
         let name = match variable {
-            VarRef::Local(id) => self.body.locals.get(id.0 as usize).map(|local| &local.name),
+            VarRef::Local(id) => {
+                let local = self.body.locals.get(id.0 as usize);
+                if local.is_some_and(|local| is_combined_error(&local.name)) {
+                    return SmolStr::new_static("__error__");
+                }
+                local.map(|local| &local.name)
+            }
             VarRef::Global(id) => self.dump.program.globals.get(id.0 as usize).map(|global| &global.mangled),
         };
         name.map(|name| self.dump.shown(name)).unwrap_or_default()
     }
 
     fn callee(&self, callee: &Callee) -> SmolStr {
+        if self.plain_calls {
+            return callee.name.clone();
+        }
         let first = callee.candidates.first().and_then(|id| self.dump.program.functions.get(id.0 as usize));
         self.dump.shown(first.map_or(&callee.name, |function| &function.mangled))
     }

@@ -200,6 +200,9 @@ pub struct Probe {
     pub primary: bool,
     /// Made by the translator.
     pub synthetic: bool,
+    /// Upstream has the calls of the handler by their plain names: so it prints them, and it does not recognise those of
+    /// stable functions, which are made where they stand.
+    pub plain_calls: bool,
     /// Name of the family in the registry.
     pub family: &'static str,
     /// What the family keeps.

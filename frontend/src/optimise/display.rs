@@ -46,6 +46,7 @@ pub fn end_probe(
         lineage: Lineage { chain: SmolStr::new_static(" <- end"), ..Lineage::default() },
         primary: false,
         synthetic: true,
+        plain_calls: false,
         family: family.name(),
         attachment: derived.attachment,
         condition: None,

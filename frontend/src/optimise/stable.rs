@@ -36,7 +36,8 @@ pub(super) fn memoise(program: &mut Program, table: &mut TypeTable) -> Result<()
     if stable.is_empty() {
         return Ok(());
     }
-    for (probe, types) in program.probes.iter_mut().zip(&mut table.probe_locals) {
+    let probes = program.probes.iter_mut().zip(&mut table.probe_locals);
+    for (probe, types) in probes.filter(|(probe, _)| !probe.plain_calls) {
         Memo::new(&stable, types).body(&mut probe.body);
     }
     for id in functions_by_name(program) {

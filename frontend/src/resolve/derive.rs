@@ -140,6 +140,9 @@ pub struct Derived {
     pub prologue: Vec<Stmt<Parsed>>,
     /// For return probes: the probe in which `@entry(...)` is evaluated.
     pub entry: Option<Box<Derived>>,
+    /// Upstream resolves the calls of such a handler while it derives it, as for all points of debug information: see
+    /// [`crate::hir::Probe::plain_calls`].
+    pub plain_calls: bool,
     /// What else it asks for.
     pub effects: Vec<Effect>,
 }
@@ -157,6 +160,7 @@ impl Derived {
             functions: Vec::new(),
             prologue: Vec::new(),
             entry: None,
+            plain_calls: false,
             effects: Vec::new(),
         }
     }

@@ -75,6 +75,7 @@ impl Resolver<'_> {
             lineage,
             primary: self.is_primary(&link),
             synthetic: link.synthetic,
+            plain_calls: derived.plain_calls,
             family,
             attachment: derived.attachment.clone(),
             condition: bound,
