@@ -300,13 +300,8 @@ fn answer_in_expr(expr: &mut Expr<Parsed>, written: &BTreeSet<SmolStr>) {
 }
 
 impl Resolver<'_> {
-    /// Enters all aliases into the tree: the library's, then the user's (session.cxx: `register_library_aliases`).
+    /// Enters the aliases of the user into the tree, behind those of the library (session.cxx: `register_library_aliases`).
     pub(super) fn register_aliases(&mut self) {
-        let library = self.library;
-        for entry in library.aliases() {
-            let names = entry.components.iter().map(|(name, _)| name.clone());
-            self.tree.add_alias(names, (entry.file, entry.alias));
-        }
         for script in self.user {
             for (index, alias) in script.aliases.iter().enumerate() {
                 for name in &alias.names {

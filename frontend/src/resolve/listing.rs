@@ -15,7 +15,7 @@ use std::fmt::Write;
 /// `--dump-probe-types`: the points of all families that the session's user may use, one per line
 /// (elaborate.cxx: `match_node::dump`).
 pub fn dump_probe_types(session: &Session, families: &[&'static dyn Family]) -> String {
-    let mut tree = PatternTree::new();
+    let mut tree = PatternTree::new(&[]);
     for family in families {
         tree.add_family(session, *family);
     }

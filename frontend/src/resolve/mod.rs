@@ -50,7 +50,7 @@ struct Resolver<'a> {
     /// The user's files: the script, then those of `-E`.
     user: &'a [Arc<Script>],
     library: &'a dyn Library,
-    tree: PatternTree,
+    tree: PatternTree<'a>,
     program: Program,
     diagnostics: Diagnostics,
 
@@ -132,7 +132,7 @@ impl<'a> Resolver<'a> {
             world,
             user,
             library,
-            tree: PatternTree::new(),
+            tree: PatternTree::new(library.aliases()),
             program: Program::default(),
             diagnostics: Diagnostics::new(),
             scripts: user.iter().map(|script| (script.file, script.clone())).collect(),

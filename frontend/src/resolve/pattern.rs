@@ -4,6 +4,7 @@
 use super::Resolver;
 use super::alias::{AliasId, Link};
 use super::derive::{Access, DeriveContext, Derived, Family, Param};
+use super::library::AliasEntry;
 use super::suggest;
 use super::symbolic::SYMBOLIC;
 use crate::diag::Diagnostic;
@@ -70,28 +71,61 @@ struct Node {
     children: BTreeMap<Key, usize>,
     builders: Vec<Builder>,
     access: Access,
+    /// Aliases of the library that belong below this node, which is not done before somebody comes here.
+    folded: Vec<usize>,
 }
 
 impl Node {
     fn new() -> Self {
-        Node { children: BTreeMap::new(), builders: Vec::new(), access: Access::Privileged }
+        Node {
+            children: BTreeMap::new(),
+            builders: Vec::new(),
+            access: Access::Privileged,
+            folded: Vec::new(),
+        }
     }
 }
 
 /// All known patterns: aliases and the families' points.
-pub(super) struct PatternTree {
+///
+/// The library has thousands of aliases, of which a script needs a few: below the nodes next to the root they are put
+/// into the tree when a walk comes there.
+pub(super) struct PatternTree<'a> {
     nodes: Vec<Node>,
+    library: &'a [AliasEntry],
 }
 
 const ROOT: usize = 0;
 
-impl PatternTree {
-    pub fn new() -> Self {
-        PatternTree { nodes: vec![Node::new()] }
+impl<'a> PatternTree<'a> {
+    /// A tree with the aliases of a library, which come before all that is added later.
+    pub fn new(library: &'a [AliasEntry]) -> Self {
+        let mut tree = PatternTree { nodes: vec![Node::new()], library };
+        for (index, entry) in library.iter().enumerate() {
+            let first = entry.components.iter().take(1).map(|(name, _)| alias_key(name));
+            let node = tree.bind(ROOT, first);
+            tree.nodes[node].folded.push(index);
+        }
+        tree
     }
 
-    fn bind(&mut self, components: impl Iterator<Item = Key>) -> usize {
-        let mut at = ROOT;
+    /// Puts the aliases below a node into the tree, if they are not there yet.
+    fn unfold(&mut self, at: usize) {
+        for index in std::mem::take(&mut self.nodes[at].folded) {
+            let entry = &self.library[index];
+            let node = self.bind(at, entry.components.iter().skip(1).map(|(name, _)| alias_key(name)));
+            self.add_builder(node, (entry.file, entry.alias));
+        }
+    }
+
+    fn add_builder(&mut self, node: usize, alias: AliasId) {
+        self.nodes[node].access = Access::All;
+        self.nodes[node].builders.push(Builder::Alias(alias));
+    }
+
+    /// The node of a pattern that starts below `start`.
+    fn bind(&mut self, start: usize, components: impl Iterator<Item = Key>) -> usize {
+        let mut at = start;
         for key in components {
             at = match self.nodes[at].children.get(&key) {
                 Some(&child) => child,
@@ -106,11 +140,17 @@ impl PatternTree {
         at
     }
 
+    /// The node of a pattern, below whose first node everything is in its place.
+    fn node_of(&mut self, mut components: impl Iterator<Item = Key>) -> usize {
+        let first = self.bind(ROOT, components.next().into_iter());
+        self.unfold(first);
+        self.bind(first, components)
+    }
+
     /// Adds an alias. Everybody may use aliases; what they stand for is checked when they are expanded.
     pub fn add_alias(&mut self, components: impl Iterator<Item = SmolStr>, alias: AliasId) {
-        let node = self.bind(components.map(|name| Key { name, shape: Shape::None }));
-        self.nodes[node].access = Access::All;
-        self.nodes[node].builders.push(Builder::Alias(alias));
+        let node = self.node_of(components.map(|name| Key { name, shape: Shape::None }));
+        self.add_builder(node, alias);
     }
 
     /// Adds all points of a family that the session's level knows.
@@ -120,7 +160,7 @@ impl PatternTree {
                 .components
                 .iter()
                 .map(|(name, param)| Key { name: SmolStr::new_static(name), shape: Shape::from(*param) });
-            let node = self.bind(keys);
+            let node = self.node_of(keys);
             self.nodes[node].access = family.access(session, pattern);
             self.nodes[node].builders.push(Builder::Family(family));
         }
@@ -134,7 +174,7 @@ impl PatternTree {
                 .components
                 .iter()
                 .map(|(name, param)| Key { name: SmolStr::new_static(name), shape: Shape::from(*param) });
-            let node = self.bind(keys);
+            let node = self.node_of(keys);
             let node = &mut self.nodes[node];
             if !node.builders.iter().any(|builder| matches!(builder, Builder::Family(_))) {
                 node.access = pattern.access;
@@ -163,6 +203,11 @@ impl PatternTree {
             self.dump_node(child, &format!("{name}{dot}{}", key.text()), privilege, text);
         }
     }
+}
+
+/// Names of aliases have no parameters.
+fn alias_key(name: &SmolStr) -> Key {
+    Key { name: name.clone(), shape: Shape::None }
 }
 
 fn is_allowed(access: Access, privilege: Privilege) -> bool {
@@ -295,6 +340,7 @@ impl Resolver<'_> {
     ) -> Result<(), Failure> {
         let quiet = u32::from(point.optional || point.sufficient);
         self.quiet += quiet;
+        self.tree.unfold(at);
         let result = match point.components.get(position) {
             None => self.build(at, point, walk),
             Some(component) if component.functor.contains("**") => {
