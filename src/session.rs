@@ -316,7 +316,10 @@ fn script_and_arguments(low: &mut LowArgs) -> Result<(ScriptSource, Vec<String>)
         (None, Mode::List | Mode::ListVariables) => ScriptSource::Pattern(low.pattern.clone()),
         (None, mode) if mode.is_dump() => ScriptSource::None,
         (None, _) => match words.next() {
-            None => return Err(usage("A script must be specified.")),
+            None => {
+                let hint = "Try '-i' for building a script interactively.";
+                return Err(usage(&format!("A script must be specified.\n{hint}")));
+            }
             Some(word) if word.as_bytes() == b"-" => ScriptSource::Stdin,
             Some(word) => ScriptSource::File(word.into()),
         },

@@ -49,6 +49,9 @@ impl Interrupts {
     }
 }
 
+/// Name of the file that is a job's standard input.
+pub const STDIN: &str = "stdin";
+
 /// What to run.
 #[derive(Clone, Copy, Debug)]
 pub struct Live<'a> {
@@ -56,6 +59,8 @@ pub struct Live<'a> {
     pub words: &'a StaprunWords,
     /// The module's file on the host, under its final name.
     pub module: &'a Path,
+    /// What staprun reads from its standard input: a file called [`STDIN`] on the host; nothing if there is none.
+    pub input: Option<&'a Path>,
     /// A host folder, and the place in the VM where it is shown and where staprun starts.
     pub folder: Option<(&'a Path, &'a str)>,
 }
@@ -126,15 +131,16 @@ fn job(live: &Live<'_>) -> Job {
     let file = live.module.file_name().unwrap_or_default().to_string_lossy();
     let staprun = live.words.shell_command(&format!("{}/jobs/0000/{file}", crate::lab::recipe::SHARE));
     let cd = live.folder.map(|(_, inside)| format!("cd {}\n", shell_quoted(inside))).unwrap_or_default();
+    let input = live.input.map(|_| format!(" < \"$job/{STDIN}\"")).unwrap_or_default();
     // The shell outlives an interrupt of the group to write the times; its own trap makes it wait for staprun.
     let command = format!(
-        "trap : INT TERM\njob=$PWD\n{cd}started=$EPOCHREALTIME\n{staprun}\nstatus=$?\n\
+        "trap : INT TERM\njob=$PWD\n{cd}started=$EPOCHREALTIME\n{staprun}{input}\nstatus=$?\n\
          {{ echo $started $EPOCHREALTIME; times; }} > \"$job/times\"\nexit $status\n"
     );
     Job {
         name: live.words.module_name().to_owned(),
         command,
-        files: vec![live.module.to_owned()],
+        files: std::iter::once(live.module).chain(live.input).map(Path::to_owned).collect(),
         modules: vec![live.words.module_name().to_owned()],
         limit: None,
         wanted: Vec::new(),

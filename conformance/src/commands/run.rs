@@ -1,5 +1,7 @@
 //! `cargo lab run`: one script through all five passes, wherever the parts have to run.
 
+use std::fs::File;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -58,7 +60,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let cwd = place.inside.to_string_lossy();
     let words = tool.staprun_words(&arguments.words, &stdout, scratch.path(), &cwd)?;
     let module = take_module(&entry, &words, scratch.path())?;
-    pass_5(&lab, &root, &words, &module, &place, options.verbose, &interrupts)
+    let input = take_input(&words, scratch.path())?;
+    let live = Live {
+        words: &words,
+        module: &module,
+        input: input.as_deref(),
+        folder: place.host.as_deref().zip(place.inside.to_str()),
+    };
+    pass_5(&lab, &root, &live, options.verbose, &interrupts)
 }
 
 fn status_of(command: &mut Command) -> anyhow::Result<Option<i32>> {
@@ -115,12 +124,24 @@ fn take_module(entry: &Entry, words: &StaprunWords, scratch: &Path) -> anyhow::R
     Ok(taken)
 }
 
+/// What the user hands to the script, or to the command beside it. The VM gets it as a file, so it is read to its end
+/// first: not from a terminal, and for a command, which may not want any, from a file only.
+fn take_input(words: &StaprunWords, scratch: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let stdin = std::io::stdin();
+    let is_file = || std::fs::metadata("/proc/self/fd/0").is_ok_and(|data| data.is_file());
+    if stdin.is_terminal() || !(words.reads_stdin() || words.runs_command() && is_file()) {
+        return Ok(None);
+    }
+    let path = scratch.join(live::STDIN);
+    let mut file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
+    std::io::copy(&mut stdin.lock(), &mut file).context("reading the standard input")?;
+    Ok(Some(path))
+}
+
 fn pass_5(
     lab: &Lab,
     root: &Root,
-    words: &StaprunWords,
-    module: &Path,
-    place: &Place,
+    live: &Live<'_>,
     verbose: usize,
     interrupts: &Interrupts,
 ) -> anyhow::Result<ExitCode> {
@@ -128,9 +149,7 @@ fn pass_5(
     if verbose > 0 {
         eprintln!("Pass 5: starting run.");
     }
-    let folder = place.host.as_deref().zip(place.inside.to_str());
-    let live = Live { words, module, folder };
-    let run = live::run(&vm, &live, interrupts)?;
+    let run = live::run(&vm, live, interrupts)?;
     if verbose > 0 {
         let times = run.times;
         eprintln!("Pass 5: run completed in {}usr/{}sys/{}real ms.", times.user, times.system, times.real);

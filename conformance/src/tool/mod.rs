@@ -135,6 +135,20 @@ impl StaprunWords {
         &self.words[self.module]
     }
 
+    /// Whether the script reads standard input (`staprun -i`).
+    pub fn reads_stdin(&self) -> bool {
+        self.has_option("-i")
+    }
+
+    /// Whether a command of the user runs beside the script (`staprun -c`), which may read standard input.
+    pub fn runs_command(&self) -> bool {
+        self.has_option("-c")
+    }
+
+    fn has_option(&self, option: &str) -> bool {
+        self.words[..self.module].iter().any(|word| word == option)
+    }
+
     /// The module's name: its file's, without the ending.
     pub fn module_name(&self) -> &str {
         let file = self.module().rsplit('/').next().unwrap_or_default();
@@ -167,6 +181,7 @@ mod tests {
             ["/usr/bin/staprun", "-c", "cat a.ko", "/tmp/x/stap_1.ko", "n=1"].map(str::to_owned).to_vec();
         let words = StaprunWords::new(words).unwrap();
         assert_eq!((words.module(), words.module_name()), ("/tmp/x/stap_1.ko", "stap_1"));
+        assert!(words.runs_command() && !words.reads_stdin());
         assert_eq!(words.shell_command("./y.ko"), "staprun '-c' 'cat a.ko' './y.ko' 'n=1'");
         assert!(StaprunWords::new(vec!["staprun".into()]).is_err());
     }
