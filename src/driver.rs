@@ -4,6 +4,7 @@ mod analyse;
 mod cache;
 mod clock;
 mod compile;
+mod files;
 mod ground;
 mod limits;
 mod parse;
@@ -130,7 +131,12 @@ fn command_line(env: &Environment) -> Result<Vec<OsString>, Stop> {
                 let message = format!("Error processing extra options in {}", file.display());
                 refuse(&format!("{message}\n{error}: {line}"), false)
             })?;
-            words.extend(split.into_iter().map(OsString::from));
+            for word in split {
+                let files = word.pattern.as_deref().map(files::matching).unwrap_or_default();
+                // A pattern of nothing is a word like others.
+                let expanded = if files.is_empty() { vec![word.text] } else { files };
+                words.extend(expanded.into_iter().map(OsString::from));
+            }
         }
     }
     words.extend(std::env::args_os().skip(1));

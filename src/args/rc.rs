@@ -1,6 +1,5 @@
-//! The words of a resource file, split as `wordexp(3)` with `WRDE_NOCMD | WRDE_UNDEF` splits them.
-//!
-//! Patterns of file names (`*`) stay as they are: upstream expands them, but no option of the file has a use for it.
+//! The words of a resource file, split as `wordexp(3)` with `WRDE_NOCMD | WRDE_UNDEF` splits them. What patterns of file
+//! names stand for is for the caller to find out.
 
 /// Why a line cannot be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,13 +18,47 @@ pub enum RcError {
     Undefined,
 }
 
+/// One word of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// The word.
+    pub text: String,
+    /// The same as a pattern of file names, with backslashes before what was quoted, if it is one.
+    pub pattern: Option<String>,
+}
+
+/// Stands before characters that were quoted and would mean something in a pattern. No line of a file has it.
+const QUOTED: char = '\0';
+
+impl Word {
+    fn new(marked: &str) -> Self {
+        let text = marked.replace(QUOTED, "");
+        let mut before = None;
+        let mut is_pattern = false;
+        for letter in marked.chars() {
+            is_pattern |= matches!(letter, '*' | '?' | '[') && before != Some(QUOTED);
+            before = Some(letter);
+        }
+        Word { text, pattern: is_pattern.then(|| marked.replace(QUOTED, "\\")) }
+    }
+}
+
+/// Adds a quoted character.
+fn quote(word: &mut String, letter: char) {
+    if matches!(letter, '*' | '?' | '[' | ']' | '\\') {
+        word.push(QUOTED);
+    }
+    word.push(letter);
+}
+
 /// Words of one line. `variable` looks up an environment variable.
 ///
 /// # Errors
 /// [`RcError`]; upstream then refuses the whole file.
-pub fn split(line: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<String>, RcError> {
+pub fn split(line: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Word>, RcError> {
     let (mut words, mut word, mut open) = (Vec::new(), String::new(), false);
-    let mut chars = line.chars().peekable();
+    let mut chars =
+        line.chars().filter(|letter| *letter != QUOTED).collect::<Vec<_>>().into_iter().peekable();
     while let Some(c) = chars.next() {
         match c {
             ' ' | '\t' => {
@@ -39,7 +72,7 @@ pub fn split(line: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Ve
                 loop {
                     match chars.next().ok_or(RcError::Quote)? {
                         '\'' => break,
-                        c => word.push(c),
+                        c => quote(&mut word, c),
                     }
                 }
             }
@@ -49,18 +82,18 @@ pub fn split(line: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Ve
                     match chars.next().ok_or(RcError::Quote)? {
                         '"' => break,
                         '\\' => match chars.next().ok_or(RcError::Quote)? {
-                            c @ ('"' | '\\' | '$' | '`') => word.push(c),
-                            c => word.extend(['\\', c]),
+                            c @ ('"' | '\\' | '$' | '`') => quote(&mut word, c),
+                            c => ['\\', c].into_iter().for_each(|c| quote(&mut word, c)),
                         },
-                        '$' => word.push_str(&expand(&mut chars, variable)?),
+                        '$' => expand(&mut chars, variable)?.chars().for_each(|c| quote(&mut word, c)),
                         '`' => return Err(RcError::Command),
-                        c => word.push(c),
+                        c => quote(&mut word, c),
                     }
                 }
             }
             '\\' => {
                 open = true;
-                word.push(chars.next().ok_or(RcError::Quote)?);
+                quote(&mut word, chars.next().ok_or(RcError::Quote)?);
             }
             '$' => {
                 // Unquoted values are split again.
@@ -90,13 +123,13 @@ pub fn split(line: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Ve
     if open || !word.is_empty() {
         words.push(word);
     }
-    Ok(words)
+    Ok(words.iter().map(|word| Word::new(word)).collect())
 }
 
-type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+type Chars = std::iter::Peekable<std::vec::IntoIter<char>>;
 
 /// What follows a `$`.
-fn expand(chars: &mut Chars<'_>, variable: &dyn Fn(&str) -> Option<String>) -> Result<String, RcError> {
+fn expand(chars: &mut Chars, variable: &dyn Fn(&str) -> Option<String>) -> Result<String, RcError> {
     let braced = match chars.peek() {
         Some('(') => return Err(RcError::Command),
         Some('{') => {
@@ -123,6 +156,10 @@ mod tests {
     use super::*;
 
     fn words(line: &str) -> Result<Vec<String>, RcError> {
+        Ok(split_line(line)?.into_iter().map(|word| word.text).collect())
+    }
+
+    fn split_line(line: &str) -> Result<Vec<Word>, RcError> {
         split(line, &|name| match name {
             "HOME" => Some("/home/me".into()),
             "TWO" => Some("a b".into()),
@@ -136,6 +173,16 @@ mod tests {
             words(r#" -v  --vp 12 -e 'a b' "c\"d" e\ f '' "#).unwrap(),
             ["-v", "--vp", "12", "-e", "a b", "c\"d", "e f", ""]
         );
+    }
+
+    #[test]
+    fn what_is_quoted_is_no_pattern() {
+        let patterns = |line| -> Vec<Option<String>> {
+            split_line(line).unwrap().into_iter().map(|word| word.pattern).collect()
+        };
+        assert_eq!(patterns(r#"-I a\*b "x?" '[y]'"#), [None, None, None, None]);
+        assert_eq!(patterns(r#"~/t*/'*'?x"#), [Some(r"/home/me/t*/\*?x".into())]);
+        assert_eq!(words(r#"a\*"*"'?'"#).unwrap(), ["a**?"]);
     }
 
     #[test]

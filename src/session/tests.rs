@@ -40,7 +40,7 @@ fn the_first_word_is_the_script_unless_there_is_one() {
 #[test]
 fn what_does_not_go_together() {
     let cases: [(&[&str], &str); 7] = [
-        (&[], "A script must be specified."),
+        (&[], "A script must be specified.\nTry '-i' for building a script interactively."),
         (&["-l", "p", "-e", "x"], "Cannot specify a script with -l/-L/--dump-* switches."),
         (&["-l", "p", "-p2"], "Cannot specify -p with -l/-L/--dump-* switches."),
         (&["-e", "x", "-c", "ls", "-x", "1"], "You can't specify -c and -x together."),
