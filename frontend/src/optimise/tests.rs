@@ -288,8 +288,8 @@ fn equal_functions_and_probes_at_one_place_become_one() {
         ;
         println(i);
         }
-        } catch (__error_0__) {
-        if ((__error_0__) != ("__SYSTEMTAP_NEXT__")) (__combined_probe_error__) = (__error_0__)
+        } catch (__error__) {
+        if ((__error__) != ("__SYSTEMTAP_NEXT__")) (__combined_probe_error__) = (__error__)
 
         }
         ;
@@ -299,8 +299,8 @@ fn equal_functions_and_probes_at_one_place_become_one() {
         (i_1) = (__global_pid__overload_0());
         println(__global_foo2__overload_0(4), __global_other__overload_0(i_1));
         }
-        } catch (__error_1__) {
-        if ((__error_1__) != ("__SYSTEMTAP_NEXT__")) (__combined_probe_error__) = (__error_1__)
+        } catch (__error__) {
+        if ((__error__) != ("__SYSTEMTAP_NEXT__")) (__combined_probe_error__) = (__error__)
 
         }
         ;
