@@ -114,6 +114,10 @@ fn source(plan: &Plan, active: &[Active]) -> String {
     out.gap();
     for &index in &plan.function_order {
         if let Some(function) = plan.functions.get(index) {
+            // A name that is too long for the kernel's tools is only told by a remark.
+            if !function.c_name.ends_with(function.name.as_str()) {
+                out.line(expr::remark(&function.name));
+            }
             out.line(format!("static void {} (struct context * __restrict__ c);", function.c_name));
         }
     }
