@@ -22,11 +22,11 @@ enum Command {
     /// Run every test that this machine can run
     Test(commands::test::Arguments),
     /// Run the end-to-end cases with the root's own stap
-    Oracle(commands::oracle::Arguments),
+    Oracle(commands::Choice),
     /// Compare rstap with stap on upstream's test scripts
     Suite(commands::suite::Arguments),
     /// Compare rstap with stap on our own command lines: listings and small scripts
-    Compare(commands::compare::Arguments),
+    Compare(commands::Choice),
     /// Measure rstap and stap side by side
     Bench(commands::bench::Arguments),
     /// List the roots, or make some

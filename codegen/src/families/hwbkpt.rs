@@ -14,9 +14,8 @@ use super::{EmitFamily, Group, GroupContext, GroupProbe, Mechanism, Sections};
 use crate::emit::entry::Entry;
 use crate::emit::writer::{CWriter, literal};
 use crate::families::point::{self, rewritten};
-use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
+use frontend::resolve::derive::{Access, Answer, DeriveContext, Derived, Family, Param, Pattern};
 use frontend::session::Session;
 use frontend::syntax::ast::ProbePoint;
 use frontend::tree::Literal;
@@ -101,11 +100,7 @@ impl Family for HwbkptFamily {
         if session.version.before(5, 6) { Access::Privileged } else { pattern.access }
     }
 
-    fn derive(
-        &self,
-        context: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+    fn derive(&self, context: &DeriveContext<'_>, point: &ProbePoint) -> Answer<Vec<Derived>> {
         let kernel = &context.session.kernel;
         let root = if point::has(point, "kernel") { "kernel" } else { "process" };
         for option in ["CONFIG_PERF_EVENTS", "CONFIG_HAVE_HW_BREAKPOINT"] {

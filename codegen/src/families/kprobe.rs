@@ -17,7 +17,7 @@ use crate::emit::writer::{CWriter, literal};
 use crate::families::point::{self, pattern, rewritten};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{DeriveContext, Derived, Family, Pattern, TargetUse, Targets};
+use frontend::resolve::derive::{Answer, DeriveContext, Derived, Family, Pattern, TargetUse, Targets};
 use frontend::resolve::suggest;
 use frontend::syntax::ast::{Parsed, ProbePoint};
 use frontend::tree::{Expr, ExprKind, Literal, Target, TargetBase, TargetStep};
@@ -93,11 +93,7 @@ impl Family for KprobeFamily {
         PATTERNS
     }
 
-    fn derive(
-        &self,
-        context: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+    fn derive(&self, context: &DeriveContext<'_>, point: &ProbePoint) -> Answer<Vec<Derived>> {
         let max_active = point::number(point, "maxactive");
         if let Some(address) = point::number(point, "statement") {
             if !is_privileged(context) {
@@ -168,9 +164,8 @@ impl Targets for NoScope {
         target: &Target<Parsed>,
         usage: &TargetUse<'_>,
         expr: &Expr<Parsed>,
-    ) -> Result<Expr<Parsed>, Box<Diagnostic>> {
-        let fail =
-            |site, message: &str| Err(Box::new(Diagnostic::semantic(site, message).at(&expr.origin.0)));
+    ) -> Answer<Expr<Parsed>> {
+        let fail = |site, message: &str| point::refused(expr, site, message);
         match &target.base {
             TargetBase::Symbol(name) if matches!(name.as_str(), "$$vars" | "$$parms" | "$$locals") => {
                 if !matches!(usage, TargetUse::Read) {

@@ -13,9 +13,10 @@ use super::{EmitFamily, Group, GroupContext, GroupProbe, Mechanism, Sections};
 use crate::emit::entry::Entry;
 use crate::emit::writer::CWriter;
 use crate::families::point::{self, pattern, variable};
-use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{DeriveContext, Derived, EntryLocal, Family, Pattern, TargetUse, Targets};
+use frontend::resolve::derive::{
+    Answer, DeriveContext, Derived, EntryLocal, Family, Pattern, TargetUse, Targets,
+};
 use frontend::syntax::ast::{Parsed, ProbePoint};
 use frontend::tree::{Expr, ExprKind, Target, TargetBase};
 use smol_str::SmolStr;
@@ -149,11 +150,7 @@ impl Family for NetfilterFamily {
         PATTERNS
     }
 
-    fn derive(
-        &self,
-        context: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+    fn derive(&self, context: &DeriveContext<'_>, point: &ProbePoint) -> Answer<Vec<Derived>> {
         let text = |functor| point::string(point, functor).cloned();
         let (Some(hook), Some(family)) = (text("hook"), text("pf")) else { return Ok(Vec::new()) };
         let priority = text("priority").unwrap_or_else(|| "0".into());
@@ -215,9 +212,8 @@ impl Targets for Packet {
         target: &Target<Parsed>,
         usage: &TargetUse<'_>,
         expr: &Expr<Parsed>,
-    ) -> Result<Expr<Parsed>, Box<Diagnostic>> {
-        let fail =
-            |site, message: &str| Err(Box::new(Diagnostic::semantic(site, message).at(&expr.origin.0)));
+    ) -> Answer<Expr<Parsed>> {
+        let fail = |site, message: &str| point::refused(expr, site, message);
         if target.address_of {
             return fail("netfilter.address", "cannot take address of netfilter hook context variable");
         }

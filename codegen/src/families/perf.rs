@@ -17,7 +17,7 @@ use crate::emit::writer::{CWriter, literal};
 use crate::families::point::{self, pattern, rewritten};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{DeriveContext, Derived, Effect, Family, Pattern};
+use frontend::resolve::derive::{Answer, DeriveContext, Derived, Effect, Family, Pattern};
 use frontend::resolve::executable::{find_executable, without_sysroot};
 use frontend::syntax::ast::ProbePoint;
 use frontend::tree::{Literal, Origin, Stmt, StmtKind};
@@ -85,11 +85,7 @@ impl Family for PerfFamily {
         PATTERNS
     }
 
-    fn derive(
-        &self,
-        context: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+    fn derive(&self, context: &DeriveContext<'_>, point: &ProbePoint) -> Answer<Vec<Derived>> {
         let kernel = &context.session.kernel;
         if !kernel.exports.contains("perf_event_create_kernel_counter") {
             let message = "perf probes not available without exported perf_event_create_kernel_counter";

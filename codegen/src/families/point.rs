@@ -1,6 +1,7 @@
 //! Reading the parameters of a matched probe point, and writing points and expressions that families make up.
 
 use frontend::diag::Diagnostic;
+use frontend::resolve::derive::Answer;
 use frontend::source::Token;
 use frontend::syntax::ast::{
     Component, DeclaredType, Embed, Function, FunctionBody, Param, Parsed, ProbePoint,
@@ -46,6 +47,14 @@ pub fn error(site: &'static str, point: &ProbePoint, message: impl Into<String>)
         Some(first) => error.at(&first.origin.0),
         None => error,
     })
+}
+
+/// The refusal of the context variable that is `expr`, at its place.
+///
+/// # Errors
+/// Always.
+pub fn refused(expr: &Expr<Parsed>, site: &'static str, message: impl Into<String>) -> Answer<Expr<Parsed>> {
+    Err(Box::new(Diagnostic::semantic(site, message).at(&expr.origin.0)))
 }
 
 /// An error without a place of its own: `resolve` wraps it in "while resolving probe point", which has one.

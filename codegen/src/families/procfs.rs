@@ -14,7 +14,9 @@ use crate::emit::writer::{CWriter, literal};
 use crate::families::point::{self, call, embedded_function, pattern};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{DeriveContext, Derived, Effect, Family, Pattern, TargetUse, Targets};
+use frontend::resolve::derive::{
+    Answer, DeriveContext, Derived, Effect, Family, Pattern, TargetUse, Targets,
+};
 use frontend::syntax::ast::{DeclaredType, Parsed, ProbePoint};
 use frontend::tree::{AssignOp, Expr, Target, TargetBase};
 use smol_str::SmolStr;
@@ -73,11 +75,7 @@ impl Family for ProcfsFamily {
         PATTERNS
     }
 
-    fn derive(
-        &self,
-        context: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+    fn derive(&self, context: &DeriveContext<'_>, point: &ProbePoint) -> Answer<Vec<Derived>> {
         let write = point::has(point, "write");
         let umask = point::number(point, "umask").unwrap_or(if write { 0o022 } else { 0o044 });
         let max_size = point::number(point, "maxsize");
@@ -176,9 +174,8 @@ impl Targets for Value {
         target: &Target<Parsed>,
         usage: &TargetUse<'_>,
         expr: &Expr<Parsed>,
-    ) -> Result<Expr<Parsed>, Box<Diagnostic>> {
-        let fail =
-            |site, message: &str| Err(Box::new(Diagnostic::semantic(site, message).at(&expr.origin.0)));
+    ) -> Answer<Expr<Parsed>> {
+        let fail = |site, message: &str| point::refused(expr, site, message);
         if target.base != TargetBase::Symbol("$value".into()) {
             return fail("procfs.symbol", "invalid target symbol for procfs probe, $value expected");
         }

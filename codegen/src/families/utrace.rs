@@ -16,7 +16,9 @@ use crate::emit::writer::{CWriter, literal};
 use crate::families::point::{self, call, number_literal, rewritten};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
-use frontend::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern, TargetUse, Targets};
+use frontend::resolve::derive::{
+    Access, Answer, DeriveContext, Derived, Family, Param, Pattern, TargetUse, Targets,
+};
 use frontend::resolve::executable::{find_executable, without_sysroot};
 use frontend::syntax::ast::{Parsed, ProbePoint};
 use frontend::tree::{
@@ -98,11 +100,7 @@ impl Family for UtraceFamily {
         PATTERNS
     }
 
-    fn derive(
-        &self,
-        context: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+    fn derive(&self, context: &DeriveContext<'_>, point: &ProbePoint) -> Answer<Vec<Derived>> {
         let event =
             match (point::has(point, "thread"), point::has(point, "syscall"), point::has(point, "begin")) {
                 (true, _, true) => Event::ThreadBegin,
@@ -202,9 +200,9 @@ impl Targets for SyscallTargets {
         target: &Target<Parsed>,
         usage: &TargetUse<'_>,
         expr: &Expr<Parsed>,
-    ) -> Result<Expr<Parsed>, Box<Diagnostic>> {
+    ) -> Answer<Expr<Parsed>> {
         let origin = &expr.origin;
-        let fail = |site, message: String| Err(Box::new(Diagnostic::semantic(site, message).at(&origin.0)));
+        let fail = |site, message: String| point::refused(expr, site, message);
         if !matches!(self.event, Event::Syscall | Event::SyscallReturn) {
             return fail(
                 "utrace.no-targets",

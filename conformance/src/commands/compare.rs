@@ -1,7 +1,7 @@
 //! `cargo lab compare`: command lines of our own with stap and rstap side by side: listings, and small scripts that are
 //! accepted or refused. What both print to the standard output must be the same byte for byte.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -14,34 +14,21 @@ use conformance::suite::{Group, first_error};
 use conformance::tool::{Tool, build};
 use rayon::prelude::*;
 
-use super::oracle;
-
-/// Arguments of `compare`.
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// A root to use; repeatable (forky unless given)
-    #[arg(long = "root")]
-    roots: Vec<Suite>,
-    /// Write the verdicts as JSON to this file
-    #[arg(long)]
-    json: Option<PathBuf>,
-    /// Only lines that contain one of these
-    filters: Vec<String>,
-}
+use super::{Choice, oracle};
 
 /// Compares every line of `conformance/command-lines.txt`.
-pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub fn run(choice: &Choice) -> anyhow::Result<ExitCode> {
     let list = build::workspace().join("conformance/command-lines.txt");
     let text = std::fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;
     let chosen = |line: &&str| {
-        arguments.filters.is_empty() || arguments.filters.iter().any(|filter| line.contains(filter.as_str()))
+        choice.filters.is_empty() || choice.filters.iter().any(|filter| line.contains(filter.as_str()))
     };
     let lines: Vec<&str> =
         text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).filter(chosen).collect();
     let lab = Lab::open()?;
     let tools = [Tool::Stap, Tool::Rstap { dir: build::rstap()? }];
     let mut report = Report::default();
-    for suite in crate::chosen(&arguments.roots, &[Suite::Forky]) {
+    for suite in crate::chosen(&choice.roots, &[Suite::Forky]) {
         let root = Root::ready(&lab, suite)?;
         // Without it stap finds no kernel function at all.
         let table = symbols::ready(&lab, &root)?;
@@ -58,7 +45,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             report.add(line, suite.name(), verdict);
         }
     }
-    oracle::finish_without_table(&report, arguments.json.as_ref())
+    oracle::finish_without_table(&report, choice.json.as_ref())
 }
 
 fn ask(tool: &Tool, root: &Root, table: &Path, words: &[String]) -> anyhow::Result<Finished> {

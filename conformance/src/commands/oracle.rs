@@ -8,28 +8,15 @@ use conformance::lab::{Lab, Suite};
 use conformance::report::Report;
 use conformance::tool::Tool;
 
-use super::cases;
-
-/// Arguments of `oracle`.
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// A root to use; repeatable (forky, the one whose stap works, unless given)
-    #[arg(long = "root")]
-    roots: Vec<Suite>,
-    /// Write the verdicts as JSON to this file
-    #[arg(long)]
-    json: Option<PathBuf>,
-    /// Only cases whose name contains one of these
-    filters: Vec<String>,
-}
+use super::{Choice, cases};
 
 /// Runs the cases with stap. With `RSTAP_BLESS` set, what stap printed becomes the expected output of the cases
 /// that keep it in a file of its own.
-pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub fn run(choice: &Choice) -> anyhow::Result<ExitCode> {
     let lab = Lab::open()?;
-    let cases = cases::load(&arguments.filters)?;
+    let cases = cases::load(&choice.filters)?;
     let mut report = Report::default();
-    for suite in crate::chosen(&arguments.roots, &[Suite::Forky]) {
+    for suite in crate::chosen(&choice.roots, &[Suite::Forky]) {
         let results = cases::run_in(&lab, suite, &Tool::Stap, &cases, &mut report);
         if std::env::var_os("RSTAP_BLESS").is_none() {
             continue;
@@ -41,7 +28,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    finish(&report, arguments.json.as_ref())
+    finish(&report, choice.json.as_ref())
 }
 
 /// Prints a report, keeps it as JSON when asked to, and turns it into an exit status.

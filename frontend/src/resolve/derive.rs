@@ -70,6 +70,9 @@ pub enum TargetUse<'a> {
     },
 }
 
+/// What a family says to a point or to a context variable: what it is, or the message why it is not.
+pub type Answer<T> = Result<T, Box<Diagnostic>>;
+
 /// What `$x` means in the probes of one derived point. Asked when `resolve` meets a target expression.
 pub trait Targets: fmt::Debug + Send + Sync {
     /// An expression without that target: a local, a call of a tapset function, embedded C...
@@ -81,7 +84,7 @@ pub trait Targets: fmt::Debug + Send + Sync {
         target: &Target<Parsed>,
         usage: &TargetUse<'_>,
         expr: &Expr<Parsed>,
-    ) -> Result<Expr<Parsed>, Box<Diagnostic>>;
+    ) -> Answer<Expr<Parsed>>;
 
     /// True if [`Targets::locate`] is to be asked for targets that start like that: of `$x` by default, of `@cast`,
     /// `@var` and autocasts only if the family reads debug information.
@@ -192,9 +195,5 @@ pub trait Family: Sync {
     ///
     /// # Errors
     /// In upstream's words; `resolve` wraps it in "while resolving probe point".
-    fn derive(
-        &self,
-        context: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>>;
+    fn derive(&self, context: &DeriveContext<'_>, point: &ProbePoint) -> Answer<Vec<Derived>>;
 }

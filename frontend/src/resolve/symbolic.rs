@@ -1,7 +1,7 @@
 //! Probe points whose meaning comes from debug information or symbol tables, as long as no family serves them: known to
 //! the pattern tree, so that listings, suggestions, `?` and `!` work, but never found.
 
-use super::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
+use super::derive::{Access, Answer, DeriveContext, Derived, Family, Param, Pattern};
 use crate::diag::Diagnostic;
 use crate::session::Session;
 use crate::syntax::ast::ProbePoint;
@@ -153,11 +153,7 @@ impl Family for Symbolic {
         !session.version.before(5, 6) || !["die", "tracepoint", "xdp", "tp_syscall"].into_iter().any(has)
     }
 
-    fn derive(
-        &self,
-        context: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+    fn derive(&self, context: &DeriveContext<'_>, point: &ProbePoint) -> Answer<Vec<Derived>> {
         let session = context.session;
         if point.components.iter().any(|component| component.functor == "absolute")
             && !session.guru

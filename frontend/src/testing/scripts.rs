@@ -3,7 +3,7 @@
 use super::{Analysis, parse_texts};
 use crate::diag::Diagnostic;
 use crate::hir::{Attachment, dump};
-use crate::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern};
+use crate::resolve::derive::{Access, Answer, DeriveContext, Derived, Family, Param, Pattern};
 use crate::session::Session;
 use crate::source::Token;
 use crate::syntax::ast::ProbePoint;
@@ -58,11 +58,7 @@ impl Family for TestFamily {
         PATTERNS
     }
 
-    fn derive(
-        &self,
-        _context: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+    fn derive(&self, _context: &DeriveContext<'_>, point: &ProbePoint) -> Answer<Vec<Derived>> {
         Ok(vec![Derived::plain(point.clone(), Arc::new(Nothing))])
     }
 }

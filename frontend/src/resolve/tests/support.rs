@@ -2,7 +2,9 @@
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Attachment, FunctionBody, Program};
-use crate::resolve::derive::{Access, DeriveContext, Derived, Family, Param, Pattern, TargetUse, Targets};
+use crate::resolve::derive::{
+    Access, Answer, DeriveContext, Derived, Family, Param, Pattern, TargetUse, Targets,
+};
 use crate::resolve::{point_text, resolve};
 use crate::session::Session;
 use crate::syntax::ast::{Parsed, ProbePoint};
@@ -36,7 +38,7 @@ impl Targets for OneVariable {
         target: &Target<Parsed>,
         usage: &TargetUse<'_>,
         expr: &Expr<Parsed>,
-    ) -> Result<Expr<Parsed>, Box<Diagnostic>> {
+    ) -> Answer<Expr<Parsed>> {
         match (&target.base, usage) {
             (TargetBase::Symbol(name), TargetUse::Read) if name == "$x" => {
                 Ok(Expr { origin: expr.origin.clone(), kind: ExprKind::Number { value: 42, hex: false } })
@@ -80,11 +82,7 @@ impl Family for TestFamily {
         PATTERNS
     }
 
-    fn derive(
-        &self,
-        _context: &DeriveContext<'_>,
-        point: &ProbePoint,
-    ) -> Result<Vec<Derived>, Box<Diagnostic>> {
+    fn derive(&self, _context: &DeriveContext<'_>, point: &ProbePoint) -> Answer<Vec<Derived>> {
         let argument = point.components.get(1).and_then(|component| component.arg.as_ref());
         if argument.and_then(|argument| argument.string()).is_some_and(|name| name == "none") {
             return Ok(Vec::new());
