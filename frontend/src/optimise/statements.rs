@@ -124,8 +124,7 @@ impl Remover<'_, '_> {
                 let kept = self.stmt(take(body));
                 **handler = self.stmt(take(handler)).unwrap_or_else(|| null(&handler.origin.0));
                 let Some(kept) = kept else {
-                    if !self.round.session.version.before(5, 0)
-                        && let Some((_, VarRef::Local(id))) = variable
+                    if let Some((_, VarRef::Local(id))) = variable
                         && let Some(slot @ Type::Unknown) = self.types.get_mut(id.0 as usize)
                     {
                         *slot = Type::String;

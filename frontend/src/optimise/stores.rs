@@ -50,9 +50,8 @@ impl Remover<'_, '_> {
             && let Some((_, var)) = variable
             && !self.found.read.contains(&Variable::of(self.owner, *var))
         {
-            // Its type must survive, for the variable may occur elsewhere. Before 5.0 it is lost, and an error later.
-            if !self.round.session.version.before(5, 0)
-                && let VarRef::Local(id) = *var
+            // Its type must survive, for the variable may occur elsewhere. stap 4.8 loses it and then refuses the script.
+            if let VarRef::Local(id) = *var
                 && let Some(slot @ Type::Unknown) = self.types.get_mut(id.0 as usize)
             {
                 *slot = Type::String;

@@ -289,14 +289,4 @@ fn before_5_4_only_the_worst_contradictions_are_told() {
             global x probe begin { x = @perf("a") println(x) }
         "#]],
     );
-    let session = Session { version: Version("4.8".into()), ..Session::for_tests() };
-    let catch = "probe begin { try { println(1) } catch (e) { } println(2) }";
-    check_messages_with(
-        catch,
-        &session,
-        &expect![[r#"
-        probe begin { try { println(1) } catch (e) { } println(2) }
-            error: unresolved type  @ 1:41 'e'
-    "#]],
-    );
 }
