@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where the script's text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,7 +211,7 @@ impl Settings {
                 },
                 exports: {
                     let exports = tree.exports.clone();
-                    Names::lazily(move || (*exports).clone())
+                    Names::shared(move || Arc::clone(&exports))
                 },
                 functions: {
                     let table = tree.function_table.clone();

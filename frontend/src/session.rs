@@ -71,13 +71,18 @@ impl FromStr for Privilege {
 
 /// A set of names that is made when someone first asks for one: most runs never look at the kernel's symbols.
 #[derive(Clone)]
-pub struct Names(Arc<LazyLock<BTreeSet<String>, MakeNames>>);
+pub struct Names(Arc<LazyLock<Arc<BTreeSet<String>>, MakeNames>>);
 
-type MakeNames = Box<dyn FnOnce() -> BTreeSet<String> + Send + Sync>;
+type MakeNames = Box<dyn FnOnce() -> Arc<BTreeSet<String>> + Send + Sync>;
 
 impl Names {
     /// The names that `make` gives.
     pub fn lazily(make: impl FnOnce() -> BTreeSet<String> + Send + Sync + 'static) -> Self {
+        Names::shared(|| Arc::new(make()))
+    }
+
+    /// The same for names that others have as well.
+    pub fn shared(make: impl FnOnce() -> Arc<BTreeSet<String>> + Send + Sync + 'static) -> Self {
         Names(Arc::new(LazyLock::new(Box::new(make))))
     }
 }

@@ -56,7 +56,7 @@ pub struct KernelTree {
     /// `.config`.
     pub config: Config,
     /// Symbols that `vmlinux` exports without a namespace.
-    pub exports: Lazy<BTreeSet<String>>,
+    pub exports: Lazy<Arc<BTreeSet<String>>>,
     /// `System.map`, for [`read_functions`]; `None` if no real one is installed.
     pub function_table: Option<PathBuf>,
     /// Declarations of kernel headers which repairs ask about: header path below `include/`, text.
@@ -213,7 +213,9 @@ impl KernelTree {
             function_table: function_table(files, at, &release),
             build: at.build.clone(),
             arch: normalize_machine(&at.machine).to_owned(),
-            exports: Lazy::new(move || parse_exports(&symvers_disk.text(&symvers).unwrap_or_default())),
+            exports: Lazy::new(move || {
+                Arc::new(parse_exports(&symvers_disk.text(&symvers).unwrap_or_default()))
+            }),
             release,
             source,
             version_code,
