@@ -20,7 +20,7 @@ const ORACLE: Suite = Suite::Forky;
 
 /// Runs the tests with both tools and lists every difference.
 pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Result<ExitCode> {
-    let tests = dejagnu::tests(upstream, &arguments.filters)?;
+    let (tests, left_out) = chosen_tests(upstream, &arguments.filters)?;
     let lab = Lab::open()?;
     let pace = Pace::new(Duration::from_secs(arguments.limit), arguments.together);
     let drive = |root: &Root, tool: &Tool, tests: &[Test], kept: Option<&Kept>| {
@@ -54,6 +54,9 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
         verdicts.extend(tests.iter().filter_map(|test| Some((test.name.clone(), kept.outcome(test)?))));
     }
     let mut report = Report::default();
+    for (test, need) in &left_out {
+        report.add(&test.name, ORACLE.name(), Verdict::Skipped(need.to_string()));
+    }
     if arguments.stap_only {
         for (name, outcome) in &verdicts {
             report.add(name, ORACLE.name(), Verdict::Skipped(format!("stap: {}", outcome.summary())));
@@ -71,6 +74,18 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
         print!("{}", counts(suite, &tests, &verdicts, &outcomes));
     }
     oracle::finish_without_table(&report, arguments.json.as_ref())
+}
+
+/// The tests that filters name, or, without any, all that need nothing else; and what the others need.
+fn chosen_tests(upstream: &Path, filters: &[String]) -> anyhow::Result<(Vec<Test>, Vec<(Test, dejagnu::Need)>)> {
+    let (mut chosen, mut left_out) = (Vec::new(), Vec::new());
+    for test in dejagnu::tests(upstream, filters)? {
+        match dejagnu::need(upstream, &test)?.filter(|_| filters.is_empty()) {
+            Some(need) => left_out.push((test, need)),
+            None => chosen.push(test),
+        }
+    }
+    Ok((chosen, left_out))
 }
 
 /// Whether rstap's outcome is stap's.

@@ -6,6 +6,7 @@
 
 mod drive;
 mod kept;
+mod needs;
 mod outcome;
 pub mod sum;
 
@@ -16,6 +17,7 @@ use crate::lab::{IoContext, Result};
 
 pub use drive::{Driver, Pace};
 pub use kept::Kept;
+pub use needs::{Need, need};
 pub use outcome::{End, Outcome, totals};
 
 /// The folders of `testsuite/` whose tests are driven: those about what a script does when it runs.
