@@ -124,6 +124,12 @@ impl Speller<'_> {
         if is_boolean(val) { self.val(val) } else { format!("{} != 0", self.operand(val)) }
     }
 
+    /// A number as an operand that the compiler must take for a number: it warns of comparisons of what can only be 0 or
+    /// 1 with other constants, and of its complement.
+    fn plain_number(&self, val: &Val) -> String {
+        if is_boolean(val) { format!("({} + 0LL)", self.operand(val)) } else { self.operand(val) }
+    }
+
     fn truth(&self, val: &Val) -> String {
         format!("({})", self.condition(val))
     }
@@ -138,8 +144,9 @@ impl Speller<'_> {
                 UnaryOp::Negate => {
                     (format!("(int64_t)(0 - (uint64_t){})", self.operand(operand)), Binding::Prefix)
                 }
-                UnaryOp::Not => (format!("!{}", self.truth(operand)), Binding::Prefix),
-                UnaryOp::Complement => (format!("~(int64_t){}", self.operand(operand)), Binding::Prefix),
+                // As an operand it gets parentheses, without which the compiler supposes that they were forgotten.
+                UnaryOp::Not => (format!("!{}", self.truth(operand)), Binding::Loose),
+                UnaryOp::Complement => (format!("~(int64_t){}", self.plain_number(operand)), Binding::Prefix),
             },
             Val::Binary(op, left, right) => self.binary(*op, left, right),
             Val::Select(condition, then, otherwise) => (
@@ -157,7 +164,7 @@ impl Speller<'_> {
             ),
             Val::Match { regex, negated, subject } => {
                 let call = format!("__stp_dfa{regex} (c, {})", self.text(subject));
-                if *negated { (format!("!{call}"), Binding::Prefix) } else { (call, Binding::Tight) }
+                if *negated { (format!("!{call}"), Binding::Loose) } else { (call, Binding::Tight) }
             }
             Val::Element(array, keys) => (
                 format!("_stp_map_get_{} ({}{})", self.suffix(*array), self.global(*array), self.keys(keys)),
@@ -214,6 +221,18 @@ impl Speller<'_> {
                     Binding::Tight,
                 );
             }
+            // As unsigned numbers, so that an overflow that the compiler sees is no warning; the value is the same.
+            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply
+                if is_constant(left) && is_constant(right) =>
+            {
+                let (left, right) = (self.operand(left), self.operand(right));
+                let unsigned = format!("((uint64_t){left} {} (uint64_t){right})", operator(op));
+                return (format!("(int64_t){unsigned}"), Binding::Prefix);
+            }
+            BinaryOp::ShiftLeft if is_constant(left) => {
+                let shifted = format!("((uint64_t){} << {})", self.operand(left), self.shift(right));
+                return (format!("(int64_t){shifted}"), Binding::Prefix);
+            }
             BinaryOp::ShiftLeft | BinaryOp::ShiftRight => {
                 let count = self.shift(right);
                 format!("(int64_t){} {} {count}", self.operand(left), operator(op))
@@ -224,6 +243,9 @@ impl Speller<'_> {
             }
             BinaryOp::LogicalAnd | BinaryOp::LogicalOr => {
                 format!("{} {} {}", self.truth(left), operator(op), self.truth(right))
+            }
+            _ if op.is_boolean() && is_boolean(left) != is_boolean(right) => {
+                format!("{} {} {}", self.plain_number(left), operator(op), self.plain_number(right))
             }
             _ => format!("{} {} {}", self.operand(left), operator(op), self.operand(right)),
         };
@@ -293,6 +315,16 @@ fn stat_field(data: u32, op: StatOp) -> String {
         StatOp::Max => format!("data{data}->max"),
         StatOp::Average => format!("_stp_div64 (NULL, data{data}->sum, data{data}->count)"),
         StatOp::Variance => format!("data{data}->variance"),
+    }
+}
+
+/// True for values that the compiler computes. There are such operations only where scripts are not optimised.
+fn is_constant(val: &Val) -> bool {
+    match val {
+        Val::Const(_) => true,
+        Val::Unary(_, operand) => is_constant(operand),
+        Val::Binary(_, left, right) => is_constant(left) && is_constant(right),
+        _ => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Scripts to C: snapshots of handlers and functions, and what is refused.
 
 mod compile;
+mod mutations;
 mod safety;
 
 use crate::families;

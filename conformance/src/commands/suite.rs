@@ -54,6 +54,9 @@ pub struct Arguments {
     /// With `run`: how many tests share a call of `runtest` at first
     #[arg(long, default_value_t = 16)]
     pub together: usize,
+    /// With `run`: ask stap only about tests that rstap does not pass; stap takes longer
+    #[arg(long)]
+    pub doubtful_only: bool,
     /// With `run`: do not compare with stap, only count
     #[arg(long)]
     pub rstap_only: bool,

@@ -1,6 +1,6 @@
 //! `cargo lab suite run`: upstream's run-time tests, driven by DejaGnu in VMs, with stap and rstap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,6 +14,9 @@ use conformance::tool::{Tool, build};
 
 use super::oracle;
 use super::suite::Arguments;
+
+/// stap's outcomes by the tests' names.
+type Verdicts = BTreeMap<String, Outcome>;
 
 /// The root whose stap runs what it builds, and so can be compared with.
 const ORACLE: Suite = Suite::Forky;
@@ -44,19 +47,24 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
             }
         })
     };
-    let mut verdicts = BTreeMap::new();
-    if !arguments.rstap_only {
+    let ask_stap = |doubtful: &dyn Fn(&Test) -> bool| -> anyhow::Result<Verdicts> {
         let root = Root::ready(&lab, ORACLE)?;
         let kept = Kept::new(&lab, &root, upstream)?;
-        let missing: Vec<Test> = tests.iter().filter(|test| kept.outcome(test).is_none()).cloned().collect();
+        let unknown = |test: &&Test| doubtful(test) && kept.outcome(test).is_none();
+        let missing: Vec<Test> = tests.iter().filter(unknown).cloned().collect();
         let outcomes = drive(&root, &Tool::Stap, &missing, Some(&kept))?;
-        verdicts.extend(missing.iter().map(|test| test.name.clone()).zip(outcomes));
+        let mut verdicts: Verdicts = missing.iter().map(|test| test.name.clone()).zip(outcomes).collect();
         verdicts.extend(tests.iter().filter_map(|test| Some((test.name.clone(), kept.outcome(test)?))));
-    }
+        Ok(verdicts)
+    };
     let mut report = Report::default();
     for (test, need) in &left_out {
         report.add(&test.name, ORACLE.name(), Verdict::Skipped(need.to_string()));
     }
+    let mut verdicts = match arguments.rstap_only || arguments.doubtful_only {
+        true => Verdicts::new(),
+        false => ask_stap(&|_| true)?,
+    };
     if arguments.stap_only {
         for (name, outcome) in &verdicts {
             report.add(name, ORACLE.name(), Verdict::Skipped(format!("stap: {}", outcome.summary())));
@@ -64,20 +72,31 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
         return oracle::finish_without_table(&report, arguments.json.as_ref());
     }
     let rstap = Tool::Rstap { dir: build::rstap()? };
+    let mut by_suite = Vec::new();
     for suite in crate::chosen(&arguments.roots, &[Suite::Forky]) {
-        let root = Root::ready(&lab, suite)?;
-        let outcomes = drive(&root, &rstap, &tests, None)?;
-        for (test, outcome) in tests.iter().zip(&outcomes) {
-            let verdict = judge(known, suite, test, verdicts.get(&test.name), outcome);
+        by_suite.push((suite, drive(&Root::ready(&lab, suite)?, &rstap, &tests, None)?));
+    }
+    if arguments.doubtful_only {
+        let all = by_suite.iter().flat_map(|(_, outcomes)| tests.iter().zip(outcomes));
+        let doubtful: BTreeSet<&Test> =
+            all.filter(|(_, outcome)| !passes_all(outcome)).map(|(test, _)| test).collect();
+        verdicts = ask_stap(&|test| doubtful.contains(test))?;
+    }
+    for (suite, outcomes) in &by_suite {
+        for (test, outcome) in tests.iter().zip(outcomes) {
+            let verdict = judge(known, *suite, test, verdicts.get(&test.name), outcome);
             report.add(&test.name, suite.name(), verdict);
         }
-        print!("{}", counts(suite, &tests, &verdicts, &outcomes));
+        print!("{}", counts(*suite, &tests, &verdicts, outcomes));
     }
     oracle::finish_without_table(&report, arguments.json.as_ref())
 }
 
 /// The tests that filters name, or, without any, all that need nothing else; and what the others need.
-fn chosen_tests(upstream: &Path, filters: &[String]) -> anyhow::Result<(Vec<Test>, Vec<(Test, dejagnu::Need)>)> {
+fn chosen_tests(
+    upstream: &Path,
+    filters: &[String],
+) -> anyhow::Result<(Vec<Test>, Vec<(Test, dejagnu::Need)>)> {
     let (mut chosen, mut left_out) = (Vec::new(), Vec::new());
     for test in dejagnu::tests(upstream, filters)? {
         match dejagnu::need(upstream, &test)?.filter(|_| filters.is_empty()) {
@@ -86,6 +105,11 @@ fn chosen_tests(upstream: &Path, filters: &[String]) -> anyhow::Result<(Vec<Test
         }
     }
     Ok((chosen, left_out))
+}
+
+/// True for an outcome that needs no comparison: something passed and nothing failed.
+fn passes_all(outcome: &Outcome) -> bool {
+    outcome.is_content() && outcome.has_passed()
 }
 
 /// Whether rstap's outcome is stap's.

@@ -80,7 +80,9 @@ fn need_of_text(text: &str) -> Option<Need> {
 // `uprobes_p` is how upstream's tests ask whether the kernel has probes in programs; `sdt` starts the names of what
 // they use for marks.
 static PROGRAMS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"\buprobes_p\b|\bsdt_|\.library\(|\.(mark|provider|plt)\(|process(\([^)]*\))?\.(function|statement|library|plt)\b"#)
+    pattern(
+        r#"\buprobes_p\b|\bsdt_|\.library\(|\.(mark|provider|plt)\(|process(\([^)]*\))?\.(function|statement|library|plt)\b"#,
+    )
 });
 static DEBUG_INFORMATION: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\b(kernel|module\([^)]*\))\.(function|statement|trace|inline)\b"));
