@@ -54,6 +54,9 @@ pub struct Arguments {
     /// With `run`: how many tests share a call of `runtest` at first
     #[arg(long, default_value_t = 16)]
     pub together: usize,
+    /// With `run`: also tests that probe inside programs or need debug information
+    #[arg(long)]
+    pub all: bool,
     /// With `run`: ask stap only about tests that rstap does not pass; stap takes longer
     #[arg(long)]
     pub doubtful_only: bool,

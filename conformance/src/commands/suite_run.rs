@@ -23,7 +23,7 @@ const ORACLE: Suite = Suite::Forky;
 
 /// Runs the tests with both tools and lists every difference.
 pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Result<ExitCode> {
-    let (tests, left_out) = chosen_tests(upstream, &arguments.filters)?;
+    let (tests, left_out) = chosen_tests(arguments, upstream)?;
     let lab = Lab::open()?;
     let pace = Pace::new(Duration::from_secs(arguments.limit), arguments.together);
     let drive = |root: &Root, tool: &Tool, tests: &[Test], kept: Option<&Kept>| {
@@ -92,14 +92,14 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
     oracle::finish_without_table(&report, arguments.json.as_ref())
 }
 
-/// The tests that filters name, or, without any, all that need nothing else; and what the others need.
+/// The tests that filters name and that need nothing else (all, if they are asked for), and what the others need.
 fn chosen_tests(
+    arguments: &Arguments,
     upstream: &Path,
-    filters: &[String],
 ) -> anyhow::Result<(Vec<Test>, Vec<(Test, dejagnu::Need)>)> {
     let (mut chosen, mut left_out) = (Vec::new(), Vec::new());
-    for test in dejagnu::tests(upstream, filters)? {
-        match dejagnu::need(upstream, &test)?.filter(|_| filters.is_empty()) {
+    for test in dejagnu::tests(upstream, &arguments.filters)? {
+        match dejagnu::need(upstream, &test)?.filter(|_| !arguments.all) {
             Some(need) => left_out.push((test, need)),
             None => chosen.push(test),
         }

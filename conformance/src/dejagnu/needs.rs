@@ -14,7 +14,7 @@ use regex::Regex;
 use super::Test;
 use crate::lab::{IoContext, Result};
 
-/// Why a test is left out of a comparison that nobody narrowed.
+/// Why a test is left out, unless all are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// Functions, statements, marks or libraries of programs.
