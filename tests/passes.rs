@@ -174,6 +174,24 @@ fn unknown_names_are_told_with_the_next_ones() {
 }
 
 #[test]
+fn what_is_not_served_yet_is_told_in_every_form() {
+    let machine = Machine::new();
+    for (script, what) in [
+        ("probe kernel.function(\"vfs_read\") { exit() }", "points that need symbols or debug information"),
+        (
+            "probe begin { println(@cast(0, \"task_struct\")->pid) }",
+            "types and variables of debug information",
+        ),
+    ] {
+        for form in ["stap", "rich", "json"] {
+            let form = format!("--diagnostics={form}");
+            let run = machine.run(&[&form, "-p2", "-e", script]).expect_status(1);
+            assert!(run.err.contains(what) && run.err.contains(" are not supported yet"), "{}", run.err);
+        }
+    }
+}
+
+#[test]
 fn unused_arguments_are_told() {
     let run = Machine::new().run(&["-p2", "-e", "probe begin { log(@2) exit() }", "a", "b"]).expect_status(0);
     assert_eq!(run.err, "WARNING: unused command line option $1/@1\n");

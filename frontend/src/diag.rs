@@ -60,6 +60,8 @@ pub struct Diagnostic {
     pub mention: Option<Token>,
     /// What each place shows, for the rich form: labels of `token` and `second`.
     pub labels: [Option<String>; 2],
+    /// What this program does not do yet, if that is why; in every form, because stap has no such words.
+    pub limitation: Option<&'static str>,
     /// Extra lines that explain; rich form only.
     pub notes: Vec<String>,
     /// What to do about it; rich form only.
@@ -80,6 +82,7 @@ impl Diagnostic {
             second: None,
             mention: None,
             labels: [None, None],
+            limitation: None,
             notes: Vec::new(),
             help: None,
             cause: None,
@@ -149,6 +152,13 @@ impl Diagnostic {
             Some(mention) => self.message.replacen("{place}", &place(mention), 1),
             None => self.message.clone(),
         }
+    }
+
+    /// Says that the reason is something that this program does not do yet.
+    #[must_use]
+    pub fn limitation(mut self, limitation: impl Into<Option<&'static str>>) -> Self {
+        self.limitation = limitation.into();
+        self
     }
 
     /// Adds a line of explanation.

@@ -38,6 +38,9 @@ fn object(sources: &SourceMap, diagnostic: &Diagnostic) -> Value {
         .map(|(token, label)| place(sources, token, label.as_deref()))
         .collect();
     map.insert("places".into(), places.into());
+    if let Some(limitation) = diagnostic.limitation {
+        map.insert("limitation".into(), limitation.into());
+    }
     if !diagnostic.notes.is_empty() {
         map.insert("notes".into(), diagnostic.notes.clone().into());
     }

@@ -80,6 +80,7 @@ fn report(sources: &SourceMap, diagnostic: &Diagnostic) -> Report<usize> {
                 _ => report.notes.push(at.message.clone()),
             }
         }
+        report.notes.extend(at.limitation.map(str::to_owned));
         report.notes.extend(at.notes.iter().cloned());
         report.notes.extend(at.help.iter().map(|help| format!("help: {help}")));
     }

@@ -80,6 +80,9 @@ impl Page<'_> {
         if diagnostic.token.is_none() && diagnostic.second.is_none() {
             self.write_site(diagnostic);
         }
+        if let Some(limitation) = diagnostic.limitation {
+            self.put(&format!("{ALIGN}note: {limitation}\n"));
+        }
         self.put("\n");
     }
 
@@ -251,6 +254,7 @@ mod tests {
                 Diagnostic::semantic("a", "while resolving probe point").at(&token).because(cause),
                 Diagnostic::semantic("c", "type mismatch (long vs. string)").at(&token).and(&token),
                 Diagnostic::semantic("d", "no probes found"),
+                Diagnostic::semantic("e", "no match").at(&token).limitation("not yet"),
             ],
             &expect![[r#"
                 semantic error: while resolving probe point: identifier 'nosuch' at <input>:1:7
@@ -269,6 +273,11 @@ mod tests {
                                       ^
 
                 semantic error: no probes found
+
+                semantic error: no match: identifier 'nosuch' at :1:7
+                        source: probe nosuch { }
+                                      ^
+                        note: not yet
 
             "#]],
         );

@@ -174,7 +174,7 @@ impl Family for Symbolic {
         }
         Err(Box::new(
             Diagnostic::semantic("resolve/no-match", "no match")
-                .note("probe points that need symbols or debug information are not supported yet"),
+                .limitation("probe points that need symbols or debug information are not supported yet"),
         ))
     }
 }

@@ -402,7 +402,7 @@ fn unresolved(target: &Target<Parsed>, token: &Token) -> Diagnostic {
         }
         TargetBase::Value(_) => ("resolve/autocast", "unknown type in dereference".to_string()),
     };
-    Diagnostic::semantic(site, message).at(token)
+    Diagnostic::semantic(site, message).at(token).limitation(target.limitation())
 }
 
 /// Builds nodes that stand for one token.

@@ -208,6 +208,14 @@ pub struct Target<P: Phase> {
     pub path: Vec<TargetStep<P>>,
 }
 
+impl<P: Phase> Target<P> {
+    /// Why it has no meaning here, if only debug information can give it one, whatever the probe.
+    pub fn limitation(&self) -> Option<&'static str> {
+        let needs_it = matches!(self.base, TargetBase::Cast { .. } | TargetBase::Var { .. });
+        needs_it.then_some("types and variables of debug information are not supported yet")
+    }
+}
+
 /// What a target path starts from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TargetBase<P: Phase> {

@@ -511,7 +511,10 @@ impl<'a> Inference<'a> {
             let program = self.program;
             let reason = program.missing.iter().find(|missing| missing.token == *token);
             let error = reason.map_or_else(
-                || Diagnostic::semantic("types.unresolved-target", message).at(token),
+                || {
+                    let error = Diagnostic::semantic("types.unresolved-target", message).at(token);
+                    error.limitation(target.limitation())
+                },
                 |missing| missing.reason.clone(),
             );
             self.report(error);
