@@ -92,11 +92,11 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
     oracle::finish_without_table(&report, arguments.json.as_ref())
 }
 
+/// A test that is left out, and why.
+type LeftOut = (Test, dejagnu::Need);
+
 /// The tests that filters name and that need nothing else (all, if they are asked for), and what the others need.
-fn chosen_tests(
-    arguments: &Arguments,
-    upstream: &Path,
-) -> anyhow::Result<(Vec<Test>, Vec<(Test, dejagnu::Need)>)> {
+fn chosen_tests(arguments: &Arguments, upstream: &Path) -> anyhow::Result<(Vec<Test>, Vec<LeftOut>)> {
     let (mut chosen, mut left_out) = (Vec::new(), Vec::new());
     for test in dejagnu::tests(upstream, &arguments.filters)? {
         match dejagnu::need(upstream, &test)?.filter(|_| !arguments.all) {
