@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, bail};
 use conformance::lab::bounded::Ended;
-use conformance::lab::enter::{Entry, Tmp};
+use conformance::lab::enter::Entry;
 use conformance::lab::progress::say;
 use conformance::lab::recipe::SHARE;
 use conformance::lab::vm::Vm;
@@ -15,6 +15,8 @@ use conformance::lab::{Lab, Root, Suite, symbols};
 use conformance::live::{self, Interrupts, Live};
 use conformance::tool::options::StapOptions;
 use conformance::tool::{StaprunWords, Tool, build};
+
+use super::here::Place;
 
 /// Arguments of `run`.
 #[derive(clap::Args)]
@@ -72,43 +74,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn status_of(command: &mut Command) -> anyhow::Result<Option<i32>> {
     Ok(command.status().context("entering the root")?.code())
-}
-
-/// Where the user is, and where that is inside the root and the VM.
-struct Place {
-    /// The folder to show, if the user's folder can be shown at all.
-    host: Option<PathBuf>,
-    inside: PathBuf,
-}
-
-/// Folders that a root has of its own; showing the host's there would hide the root's.
-const OWN_TREES: &[&str] =
-    &["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr"];
-/// The same, but folders inside them may be shown.
-const OWN_FOLDERS: &[&str] = &["/", "/home", "/mnt", "/root", "/tmp", "/var", "/var/lib"];
-
-impl Place {
-    fn here() -> anyhow::Result<Place> {
-        let cwd = std::env::current_dir().context("finding the current directory")?;
-        let own = OWN_FOLDERS.iter().any(|own| cwd == Path::new(own))
-            || OWN_TREES.iter().any(|own| cwd.starts_with(own));
-        Ok(match own {
-            true if cwd == Path::new("/tmp") => Place { host: None, inside: cwd },
-            true => {
-                say(&format!("{} cannot be shown inside the root; working in /tmp there", cwd.display()));
-                Place { host: None, inside: "/tmp".into() }
-            }
-            false => Place { host: Some(cwd.clone()), inside: cwd },
-        })
-    }
-
-    fn enter(&self, entry: Entry) -> Entry {
-        let entry = entry.tmp(Tmp::OfHost).cwd(&self.inside);
-        match &self.host {
-            Some(host) => entry.bind(host, &self.inside),
-            None => entry,
-        }
-    }
 }
 
 /// Copies the module out of the root's view of the world, whatever is mounted there.

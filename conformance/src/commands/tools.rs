@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use conformance::lab::batch::{self, Job, JobEnd};
 use conformance::lab::bounded::Ended;
-use conformance::lab::enter::{Entry, Tmp};
+use conformance::lab::enter::Entry;
 use conformance::lab::progress::say;
 use conformance::lab::vm::Vm;
 use conformance::lab::{Lab, Root, Suite};
+
+use super::here::Place;
 
 /// Arguments of `roots`.
 #[derive(clap::Args)]
@@ -43,13 +45,13 @@ pub struct ShellArguments {
     command: Vec<String>,
 }
 
-/// Runs a command in a root, with the host's /tmp.
+/// Runs a command in a root, in the folder where the user is, with the host's /tmp.
 pub fn shell(arguments: &ShellArguments) -> anyhow::Result<ExitCode> {
     let root = Root::ready(&Lab::open()?, arguments.root)?;
     let default = ["bash".to_owned()];
     let command = if arguments.command.is_empty() { &default[..] } else { &arguments.command };
     let (program, words) = command.split_first().context("no command")?;
-    let mut entry = Entry::new(&root).tmp(Tmp::OfHost);
+    let mut entry = Place::here()?.enter(Entry::new(&root));
     if let Some(term) = std::env::var_os("TERM") {
         entry = entry.env("TERM", term);
     }
