@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod cases;
 pub mod compare;
+pub mod emitted;
 pub mod oracle;
 pub mod round_trip;
 pub mod run;

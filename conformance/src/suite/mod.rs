@@ -52,6 +52,8 @@ pub enum Group {
     Trans,
     /// `buildok`, `buildko`: pass 4.
     Build,
+    /// What should be accepted, up to pass 3: the C is inspected.
+    Emit,
     /// Every script of the whole tree in pass 1, with `-g` and some arguments; what pass 1 prints is compared too.
     ParseAll,
 }
@@ -62,7 +64,7 @@ impl Group {
         match self {
             Group::Parse => Some(&["parseok", "parseko"]),
             Group::Sem => Some(&["semok", "semko"]),
-            Group::ParseSem => Some(&["semok", "transok", "buildok"]),
+            Group::ParseSem | Group::Emit => Some(&["semok", "transok", "buildok"]),
             Group::Trans => Some(&["transok", "transko"]),
             Group::Build => Some(&["buildok", "buildko"]),
             Group::ParseAll => None,
@@ -73,21 +75,23 @@ impl Group {
     /// first is a race; with one thread it is the first in the script (staputil.cxx:stap_nthreads).
     fn variables(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Group::Sem | Group::ParseSem | Group::Trans | Group::Build => &[("STAP_NTHREADS", "1")],
+            Group::Sem | Group::ParseSem | Group::Trans | Group::Build | Group::Emit => {
+                &[("STAP_NTHREADS", "1")]
+            }
             Group::Parse | Group::ParseAll => &[],
         }
     }
 
     /// Whether the tools get the kernel's symbol table, without which stap refuses most of what these scripts probe.
     fn needs_symbols(self) -> bool {
-        matches!(self, Group::ParseSem | Group::Trans | Group::Build)
+        matches!(self, Group::ParseSem | Group::Trans | Group::Build | Group::Emit)
     }
 
     /// What one run of one tool may use.
     pub fn limits(self) -> Limits {
         let seconds = match self {
             Group::Parse | Group::ParseAll => 120,
-            Group::Sem | Group::Trans => 240,
+            Group::Sem | Group::Trans | Group::Emit => 240,
             Group::ParseSem | Group::Build => 420,
         };
         Limits { time: Duration::from_secs(seconds), memory: Some(8 << 30) }
@@ -238,7 +242,9 @@ impl<'a> Bench<'a> {
             failed_pass: failed_pass(&finished.stderr),
             output: match script.start {
                 Start::Parse => blake3::hash(finished.stdout.as_bytes()).to_hex()[..16].to_owned(),
-                Start::Stap(_) | Start::Program(_) | Start::ParsedAgain(_) => String::new(),
+                Start::Stap(_) | Start::Program(_) | Start::ParsedAgain(_) | Start::Emitted(_) => {
+                    String::new()
+                }
             },
             crashed: finished.stderr.contains("panicked at"),
             milliseconds: u64::try_from(finished.elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -273,12 +279,15 @@ impl<'a> Bench<'a> {
             Start::Program(words) => words.clone(),
             Start::Parse => [format!("{SHARE}/bin/stap"), "-g".into(), "-p1".into()].to_vec(),
             Start::ParsedAgain(_) => ["/bin/sh", "-c", PARSED_AGAIN, "sh"].map(str::to_owned).to_vec(),
+            Start::Emitted(words) => {
+                [vec![format!("{SHARE}/bin/stap"), "-p3".into()], words.clone()].concat()
+            }
         };
         words.push(path);
         match &script.start {
             Start::Parse => words.extend(ARGUMENTS.map(str::to_owned)),
             Start::ParsedAgain(options) => words.extend_from_slice(options),
-            Start::Stap(_) | Start::Program(_) => {}
+            Start::Stap(_) | Start::Program(_) | Start::Emitted(_) => {}
         }
         let program = words.remove(0);
         entry.command(program, words)
