@@ -18,6 +18,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::lab::bounded::{self, Ended, Limits};
 use crate::lab::recipe::SHARE;
@@ -26,6 +27,9 @@ use crate::tool::Tool;
 
 /// Where upstream's tree appears inside the root.
 const UPSTREAM: &str = "/mnt/upstream";
+
+/// Where a tool finds what it keeps, inside the root.
+const KEPT: &str = "/mnt/kept";
 
 /// Pass 2 of a script, and of what pass 1 prints of it. Arguments: the file, and options.
 const PARSED_AGAIN: &str = "file=$1; shift
@@ -180,6 +184,8 @@ pub struct Bench<'a> {
     stap_version: String,
     /// The host's folder with the kernel's symbol table, for the groups that need it.
     symbols: Option<PathBuf>,
+    /// For what is compiled: where each tool keeps what it found out about the kernel, which takes it a minute.
+    kept: Option<TempDir>,
 }
 
 impl<'a> Bench<'a> {
@@ -189,7 +195,8 @@ impl<'a> Bench<'a> {
     /// The root's stap does not tell its version, or its kernel not its symbols.
     pub fn new(lab: &'a Lab, root: &'a Root, upstream: &'a Path, group: Group) -> Result<Bench<'a>> {
         let symbols = group.needs_symbols().then(|| symbols::ready(lab, root)).transpose()?;
-        Ok(Bench { lab, root, upstream, group, stap_version: stap_version(root)?, symbols })
+        let kept = (group == Group::Build).then(|| kept(lab)).transpose()?;
+        Ok(Bench { lab, root, upstream, group, stap_version: stap_version(root)?, symbols, kept })
     }
 
     /// What stap makes of a script; kept from an earlier run when nothing has changed.
@@ -273,6 +280,10 @@ impl<'a> Bench<'a> {
             Some(dir) => entry.bind_read_only(dir, symbols::INSIDE),
             None => entry,
         };
+        let entry = match &self.kept {
+            Some(dir) => entry.bind(&dir.path().join(tool.name()), KEPT).env("SYSTEMTAP_DIR", KEPT),
+            None => entry,
+        };
         let path = format!("{UPSTREAM}/testsuite/{}", script.file());
         let mut words = match &script.start {
             Start::Stap(words) => [vec![format!("{SHARE}/bin/stap")], words.clone()].concat(),
@@ -292,6 +303,19 @@ impl<'a> Bench<'a> {
         let program = words.remove(0);
         entry.command(program, words)
     }
+}
+
+/// A folder for each tool. A warning about the C that rstap emits counts as a refusal.
+fn kept(lab: &Lab) -> Result<TempDir> {
+    let dir = lab.scratch("suite-kept")?;
+    let made = |path: &Path| format!("making {}", path.display());
+    for name in ["stap", "rstap"] {
+        let path = dir.path().join(name);
+        fs::create_dir(&path).doing(|| made(&path))?;
+    }
+    let options = dir.path().join("rstap/rc");
+    fs::write(&options, "--strict-warnings\n").doing(|| made(&options))?;
+    Ok(dir)
 }
 
 /// What the root's stap says about its version: one line.
