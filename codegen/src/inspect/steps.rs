@@ -47,7 +47,7 @@ fn stack(body: &Body, faults: &mut Vec<String>) {
         let kind = ["string_t ", "char ", "unsigned char ", "int ", "struct context "];
         let array = text.starts_with("int64_t ") && text.contains('[');
         let by_value = kind.iter().any(|kind| text.starts_with(kind)) && !text.contains('*');
-        if text.ends_with(';') && (array || by_value || text.contains("alloca")) {
+        if text.ends_with(';') && (array || by_value || text.contains(" alloca (")) {
             faults.push(format!("on the stack: {text}"));
         }
         if text.starts_with("int64_t ") {
@@ -101,10 +101,9 @@ fn pointers(body: &Body, faults: &mut Vec<String>) {
     let mut unsure: Vec<String> = Vec::new();
     for (_, line) in own(body) {
         let text = line.text.as_str();
-        for cast in ["(char *) (", "(void *) (", "(int64_t *) (", " *(", "* ("] {
-            if text.contains(cast) && !text.contains(&format!("{cast}int64_t)")) {
-                faults.push(format!("a pointer out of a number: {text}"));
-            }
+        let casts = ["(char *) (", "(void *) (", "(int64_t *) ("];
+        if casts.iter().any(|cast| text.contains(cast)) || reads_through_a_value(text) {
+            faults.push(format!("a pointer out of a number: {text}"));
         }
         for (at, _) in text.match_indices("->") {
             let start =
@@ -113,7 +112,8 @@ fn pointers(body: &Body, faults: &mut Vec<String>) {
             let tested = [format!("{pointer} == NULL || "), format!("likely ({pointer}) ? ")];
             let here = tested.iter().any(|test| text[..at].contains(test.as_str()));
             match pointer {
-                "c" | "l" => {}
+                // The context, its frame, and the kernel's own pointer to the process that runs.
+                "c" | "l" | "current" => {}
                 // `global(x)->hist`: made by a constructor that must not fail.
                 "" if text[..at].ends_with(')') => {}
                 pointer if pointer.starts_with("data") => {
@@ -136,6 +136,15 @@ fn pointers(body: &Body, faults: &mut Vec<String>) {
         }
         note(text, &mut unsure);
     }
+}
+
+/// `*(x)` that is not the end of a product.
+fn reads_through_a_value(text: &str) -> bool {
+    text.match_indices('*').any(|(at, _)| {
+        let before = text[..at].trim_end().chars().next_back();
+        let product = before.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ')' | ']'));
+        !product && text[at + 1..].trim_start().starts_with('(')
+    })
 }
 
 fn is_cursor(name: &str) -> bool {

@@ -86,7 +86,7 @@ fn every_broken_rule_is_found() {
         ("strlcpy (l->", "strcpy (l->", "without a limit"),
         (", MAXSTRINGLEN);", ", 4096);", "with another limit"),
         ("  t0 = ", "  t0 = *(int64_t *) (l->l_i) + ", "a pointer out of a number"),
-        ("  t0 = ", "  t0 = current->pid + ", "an unknown pointer"),
+        ("  t0 = ", "  t0 = task->pid + ", "an unknown pointer"),
         ("goto continue_", "for (;;) goto continue_", "a loop without a label"),
         (".write_p = 1,", ".write_p = 0,", "should lock"),
         (".write_p = 0,", ".write_p = 1,", "should lock"),
