@@ -5,6 +5,7 @@
 
 pub mod emit;
 pub mod families;
+pub mod inspect;
 pub mod plan;
 pub mod regex;
 pub mod symbols;

@@ -22,6 +22,10 @@ pub fn translate(
     let session = workshop.session;
     let verbosity = session.verbosity[2];
     terminal.renderer.filter.verbosity = verbosity;
+    if let (Some(why), false) = (&workshop.runtime.profile().newer, session.suppress_warnings) {
+        let directory = workshop.runtime.text.dir().display();
+        terminal.line(&format!("Note: the runtime in \"{directory}\" is newer than rstap knows: {why}"));
+    }
     let Analysed { program, types } = analysed;
     let name = &session.module_name;
     let refused = frontend::types::check(program, types);

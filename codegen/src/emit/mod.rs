@@ -221,7 +221,16 @@ fn text_field(name: &str, lengths: impl Iterator<Item = usize> + Clone) -> Strin
 fn write_probe_type(out: &mut CWriter, plan: &Plan) {
     let lengths = |text: fn(&ProbePlan) -> usize| plan.probes.iter().map(text);
     out.open("struct stap_probe {");
+    // What only counters and the runtime's debugging texts ask for.
+    out.directive(
+        "#if defined(STP_TIMING) || defined(STP_ALIBI) || defined(DEBUG_KPROBES) || defined(DEBUG_UPROBES) \\\n  \
+         || defined(DEBUG_STP_ON_THE_FLY)",
+    );
     out.line("const size_t index;");
+    out.directive("#define STAP_PROBE_INIT_INDEX(I) .index = (I),");
+    out.directive("#else");
+    out.directive("#define STAP_PROBE_INIT_INDEX(I)");
+    out.directive("#endif");
     out.line("void (* const ph) (struct context *);");
     out.line("unsigned cond_enabled:1;");
     out.directive("#if defined(STP_TIMING) || defined(STP_ALIBI)");
@@ -240,7 +249,7 @@ fn write_probe_type(out: &mut CWriter, plan: &Plan) {
     out.directive("#endif");
     out.directive(
         "#define STAP_PROBE_INIT(I, PH, PP, PN, L, D) \\\n  \
-         { .index = (I), .ph = (PH), .cond_enabled = 1, .pp = (PP), STAP_PROBE_INIT_NAME(PN) STAP_PROBE_INIT_TIMING(L, D) }",
+         { STAP_PROBE_INIT_INDEX(I) .ph = (PH), .cond_enabled = 1, .pp = (PP), STAP_PROBE_INIT_NAME(PN) STAP_PROBE_INIT_TIMING(L, D) }",
     );
     out.close("};");
     out.line("static struct stap_probe stap_probes[];");

@@ -36,6 +36,8 @@ fn write_self(out: &mut CWriter, plan: &Plan) {
     // The unwinder, which fills it in, is in another unit.
     let linkage = if plan.needs.unwind || plan.needs.lines { "" } else { "static " };
     out.line("/* The module itself; the runtime fills in where it was loaded. */");
+    // First, so that this single byte comes last in memory, where nothing has to be aligned behind it.
+    out.line("static uint8_t _stp_module_self_eh_frame[] = {0};");
     out.line(format!("{linkage}struct _stp_symbol _stp_module_self_symbols_0[] = {{{{0}}}};"));
     out.line(format!("{linkage}struct _stp_symbol _stp_module_self_symbols_1[] = {{{{0}}}};"));
     out.open(format!("{linkage}struct _stp_section _stp_module_self_sections[] = {{"));
@@ -45,7 +47,6 @@ fn write_self(out: &mut CWriter, plan: &Plan) {
         ));
     }
     out.close("};");
-    out.line("static uint8_t _stp_module_self_eh_frame[] = {0};");
     out.open(format!("{linkage}struct _stp_module _stp_module_self = {{"));
     out.line(".name = \"stap_self_tmp_value\",");
     out.line(".path = \"stap_self_tmp_value\",");

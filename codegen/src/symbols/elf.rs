@@ -91,6 +91,8 @@ pub struct ElfSymbol<'data> {
 /// A file.
 #[derive(Debug, Clone)]
 pub struct Elf<'data> {
+    /// The whole file.
+    pub data: &'data [u8],
     /// Kind.
     pub kind: Kind,
     /// Addresses have 64 bits.
@@ -181,6 +183,7 @@ fn read<'data, H: FileHeader<Endian = Endianness>>(
         })
         .collect();
     let mut elf = Elf {
+        data,
         kind,
         wide: header.is_class_64(),
         little_endian: header.is_little_endian(),

@@ -2,12 +2,15 @@
 //! `dump_section_list`, `dump_symbol_tables`, `get_unwind_data`, `dump_line_tables`).
 
 use super::elf::{Elf, ElfSymbol, Kind};
-use super::{BuildId, Object, Section, Table, Wanted};
+use super::{BuildId, Object, Section, Table, Wanted, relocate};
 use object::elf::{SHT_NOBITS, SHT_PROGBITS, STT_FUNC, STT_NOTYPE, STT_OBJECT};
 use std::collections::BTreeMap;
 
 /// Longest table that is put into a module (translate.cxx: `MAX_UNWIND_TABLE_SIZE`).
 const LARGEST_TABLE: usize = 32 << 20;
+
+/// The section of a kernel module that has most of its code.
+const TEXT: &str = ".text";
 
 /// The tables of a file. `debug` is its separate debug file, which has the symbols of a stripped file.
 pub fn object(elf: &Elf<'_>, debug: Option<&Elf<'_>>, wanted: Wanted) -> Object {
@@ -20,19 +23,23 @@ pub fn object(elf: &Elf<'_>, debug: Option<&Elf<'_>>, wanted: Wanted) -> Object 
         let symbols = debug.filter(|debug| !elf.full && debug.full).unwrap_or(elf);
         add_symbols(&mut object.sections, elf, symbols);
     }
-    // The kernel's own unwinder serves its modules; their tables would have to be relocated first.
-    if wanted.unwind && elf.kind != Kind::Relocatable {
+    let debug_frames = || debug.filter(|debug| debug.section(".debug_frame").is_some()).unwrap_or(elf);
+    if wanted.unwind && elf.kind == Kind::Relocatable {
+        add_frames_of_text(&mut object, debug_frames());
+    } else if wanted.unwind {
         let table = |name: &str| {
             let section = elf.section(name).filter(|section| section.kind == SHT_PROGBITS)?;
             Some(Table { address: base_free(elf, section.address), ..bytes(&section.contents(elf))? })
         };
         object.eh_frame = table(".eh_frame");
         object.eh_frame_hdr = table(".eh_frame_hdr").filter(|_| object.eh_frame.is_some());
-        let source = debug.filter(|debug| debug.section(".debug_frame").is_some()).unwrap_or(elf);
-        add_frames(&mut object, source);
+        add_frames(&mut object, debug_frames());
     }
     if wanted.lines {
         add_lines(&mut object, elf);
+        if elf.kind == Kind::Relocatable && object.debug_line.is_some() {
+            place_text(&mut object, elf);
+        }
     }
     object
 }
@@ -45,9 +52,28 @@ pub fn add_frames(object: &mut Object, elf: &Elf<'_>) {
     }
 }
 
+/// Puts `.debug_frame` into a kernel module. The index goes to `.text`, the only section of several that the runtime
+/// looks for frames in (translate.cxx: `dump_unwindsym_cxt`).
+fn add_frames_of_text(object: &mut Object, elf: &Elf<'_>) {
+    object.debug_frame = relocate::contents(elf, ".debug_frame").and_then(|frame| bytes(&frame));
+    let Some(frame) = &object.debug_frame else { return };
+    let index = frame_index(&frame.bytes, elf.wide, elf.little_endian);
+    if let Some(text) = object.sections.iter_mut().find(|section| section.name == TEXT) {
+        text.frame_index = index;
+    }
+    place_text(object, elf);
+}
+
+/// Notes where the tables of a kernel module think that its code is.
+fn place_text(object: &mut Object, elf: &Elf<'_>) {
+    if let Some(text) = object.sections.iter_mut().find(|section| section.name == TEXT) {
+        text.load_address = relocate::place_of(elf, TEXT);
+    }
+}
+
 /// Puts the line table into an object.
 pub fn add_lines(object: &mut Object, elf: &Elf<'_>) {
-    let table = |name: &str| elf.section(name).and_then(|section| bytes(&section.contents(elf)));
+    let table = |name: &str| relocate::contents(elf, name).and_then(|contents| bytes(&contents));
     object.debug_line = table(".debug_line");
     object.debug_line_str = table(".debug_line_str").filter(|_| object.debug_line.is_some());
 }

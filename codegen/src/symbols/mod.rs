@@ -14,6 +14,7 @@ mod from_elf;
 mod kernel;
 mod libraries;
 mod packed;
+mod relocate;
 #[cfg(test)]
 mod tests;
 

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod cases;
 pub mod compare;
+pub mod emitted;
 mod here;
 pub mod oracle;
 pub mod round_trip;

@@ -48,7 +48,7 @@ fn tapset(root: &Root) -> PathBuf {
 }
 
 fn check(root: &Root, macros: &[PathBuf], kind: &str, scripts: &[PathBuf]) -> Verdict {
-    let program = match build::round_trip() {
+    let program = match build::example("frontend", "round_trip") {
         Ok(program) => program,
         Err(error) => return Verdict::Failed(vec![error.to_string()]),
     };

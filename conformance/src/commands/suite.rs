@@ -14,7 +14,7 @@ use conformance::suite::{self, Bench, Group, Known, Opinion, Script};
 use conformance::tool::{Tool, build};
 use rayon::prelude::*;
 
-use super::{oracle, round_trip, suite_run};
+use super::{emitted, oracle, round_trip, suite_run};
 
 /// Arguments of `suite`.
 #[derive(clap::Args)]
@@ -75,6 +75,8 @@ enum GroupName {
     Build,
     /// Every script in pass 1, whatever its group
     ParseAll,
+    /// The C of every script that passes pass 3, and of our own cases, against the rules of safety
+    Emit,
     Run,
 }
 
@@ -87,13 +89,16 @@ impl GroupName {
             GroupName::Trans => &[Group::Trans],
             GroupName::Build => &[Group::Build],
             GroupName::ParseAll => &[Group::ParseAll],
-            GroupName::Run => &[],
+            GroupName::Run | GroupName::Emit => &[],
         }
     }
 }
 
 /// Compares and lists every difference; fails when one is not in the list of known ones.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if matches!(arguments.group, GroupName::Emit) {
+        return emitted::run(arguments);
+    }
     let Some(upstream) = &arguments.upstream else {
         println!(
             "skipped: upstream's scripts are not part of this project; name its source with --upstream DIR"

@@ -18,6 +18,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::lab::bounded::{self, Ended, Limits};
 use crate::lab::recipe::SHARE;
@@ -26,6 +27,9 @@ use crate::tool::Tool;
 
 /// Where upstream's tree appears inside the root.
 const UPSTREAM: &str = "/mnt/upstream";
+
+/// Where a tool finds what it keeps, inside the root.
+const KEPT: &str = "/mnt/kept";
 
 /// Pass 2 of a script, and of what pass 1 prints of it. Arguments: the file, and options.
 const PARSED_AGAIN: &str = "file=$1; shift
@@ -52,6 +56,8 @@ pub enum Group {
     Trans,
     /// `buildok`, `buildko`: pass 4.
     Build,
+    /// What should be accepted, up to pass 3: the C is inspected.
+    Emit,
     /// Every script of the whole tree in pass 1, with `-g` and some arguments; what pass 1 prints is compared too.
     ParseAll,
 }
@@ -62,7 +68,7 @@ impl Group {
         match self {
             Group::Parse => Some(&["parseok", "parseko"]),
             Group::Sem => Some(&["semok", "semko"]),
-            Group::ParseSem => Some(&["semok", "transok", "buildok"]),
+            Group::ParseSem | Group::Emit => Some(&["semok", "transok", "buildok"]),
             Group::Trans => Some(&["transok", "transko"]),
             Group::Build => Some(&["buildok", "buildko"]),
             Group::ParseAll => None,
@@ -73,21 +79,23 @@ impl Group {
     /// first is a race; with one thread it is the first in the script (staputil.cxx:stap_nthreads).
     fn variables(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Group::Sem | Group::ParseSem | Group::Trans | Group::Build => &[("STAP_NTHREADS", "1")],
+            Group::Sem | Group::ParseSem | Group::Trans | Group::Build | Group::Emit => {
+                &[("STAP_NTHREADS", "1")]
+            }
             Group::Parse | Group::ParseAll => &[],
         }
     }
 
     /// Whether the tools get the kernel's symbol table, without which stap refuses most of what these scripts probe.
     fn needs_symbols(self) -> bool {
-        matches!(self, Group::ParseSem | Group::Trans | Group::Build)
+        matches!(self, Group::ParseSem | Group::Trans | Group::Build | Group::Emit)
     }
 
     /// What one run of one tool may use.
     pub fn limits(self) -> Limits {
         let seconds = match self {
             Group::Parse | Group::ParseAll => 120,
-            Group::Sem | Group::Trans => 240,
+            Group::Sem | Group::Trans | Group::Emit => 240,
             Group::ParseSem | Group::Build => 420,
         };
         Limits { time: Duration::from_secs(seconds), memory: Some(8 << 30) }
@@ -176,6 +184,8 @@ pub struct Bench<'a> {
     stap_version: String,
     /// The host's folder with the kernel's symbol table, for the groups that need it.
     symbols: Option<PathBuf>,
+    /// For what is compiled: where each tool keeps what it found out about the kernel, which takes it a minute.
+    kept: Option<TempDir>,
 }
 
 impl<'a> Bench<'a> {
@@ -185,7 +195,8 @@ impl<'a> Bench<'a> {
     /// The root's stap does not tell its version, or its kernel not its symbols.
     pub fn new(lab: &'a Lab, root: &'a Root, upstream: &'a Path, group: Group) -> Result<Bench<'a>> {
         let symbols = group.needs_symbols().then(|| symbols::ready(lab, root)).transpose()?;
-        Ok(Bench { lab, root, upstream, group, stap_version: stap_version(root)?, symbols })
+        let kept = (group == Group::Build).then(|| kept(lab)).transpose()?;
+        Ok(Bench { lab, root, upstream, group, stap_version: stap_version(root)?, symbols, kept })
     }
 
     /// What stap makes of a script; kept from an earlier run when nothing has changed.
@@ -238,7 +249,9 @@ impl<'a> Bench<'a> {
             failed_pass: failed_pass(&finished.stderr),
             output: match script.start {
                 Start::Parse => blake3::hash(finished.stdout.as_bytes()).to_hex()[..16].to_owned(),
-                Start::Stap(_) | Start::Program(_) | Start::ParsedAgain(_) => String::new(),
+                Start::Stap(_) | Start::Program(_) | Start::ParsedAgain(_) | Start::Emitted(_) => {
+                    String::new()
+                }
             },
             crashed: finished.stderr.contains("panicked at"),
             milliseconds: u64::try_from(finished.elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -267,22 +280,42 @@ impl<'a> Bench<'a> {
             Some(dir) => entry.bind_read_only(dir, symbols::INSIDE),
             None => entry,
         };
+        let entry = match &self.kept {
+            Some(dir) => entry.bind(&dir.path().join(tool.name()), KEPT).env("SYSTEMTAP_DIR", KEPT),
+            None => entry,
+        };
         let path = format!("{UPSTREAM}/testsuite/{}", script.file());
         let mut words = match &script.start {
             Start::Stap(words) => [vec![format!("{SHARE}/bin/stap")], words.clone()].concat(),
             Start::Program(words) => words.clone(),
             Start::Parse => [format!("{SHARE}/bin/stap"), "-g".into(), "-p1".into()].to_vec(),
             Start::ParsedAgain(_) => ["/bin/sh", "-c", PARSED_AGAIN, "sh"].map(str::to_owned).to_vec(),
+            Start::Emitted(words) => {
+                [vec![format!("{SHARE}/bin/stap"), "-p3".into()], words.clone()].concat()
+            }
         };
         words.push(path);
         match &script.start {
             Start::Parse => words.extend(ARGUMENTS.map(str::to_owned)),
             Start::ParsedAgain(options) => words.extend_from_slice(options),
-            Start::Stap(_) | Start::Program(_) => {}
+            Start::Stap(_) | Start::Program(_) | Start::Emitted(_) => {}
         }
         let program = words.remove(0);
         entry.command(program, words)
     }
+}
+
+/// A folder for each tool. A warning about the C that rstap emits counts as a refusal.
+fn kept(lab: &Lab) -> Result<TempDir> {
+    let dir = lab.scratch("suite-kept")?;
+    let made = |path: &Path| format!("making {}", path.display());
+    for name in ["stap", "rstap"] {
+        let path = dir.path().join(name);
+        fs::create_dir(&path).doing(|| made(&path))?;
+    }
+    let options = dir.path().join("rstap/rc");
+    fs::write(&options, "--strict-warnings\n").doing(|| made(&options))?;
+    Ok(dir)
 }
 
 /// What the root's stap says about its version: one line.

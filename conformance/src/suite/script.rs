@@ -20,6 +20,9 @@ pub struct Script {
 /// What stands before folder and file in the names of scripts that are printed by pass 1 and tried again.
 pub(super) const PARSED_AGAIN: &str = "parse-semok/";
 
+/// The same for scripts whose C is inspected.
+pub(super) const EMITTED: &str = "emitted/";
+
 impl Script {
     /// The file on the host.
     pub fn path(&self) -> &Path {
@@ -28,7 +31,8 @@ impl Script {
 
     /// The file below upstream's `testsuite`.
     pub(super) fn file(&self) -> &str {
-        self.name.strip_prefix(PARSED_AGAIN).unwrap_or(&self.name)
+        let prefixed = [PARSED_AGAIN, EMITTED].iter().find_map(|prefix| self.name.strip_prefix(prefix));
+        prefixed.unwrap_or(&self.name)
     }
 }
 
@@ -43,6 +47,8 @@ pub(super) enum Start {
     Parse,
     /// Pass 2 of the script and of what pass 1 prints of it, with these options.
     ParsedAgain(Vec<String>),
+    /// Up to pass 3, with these options.
+    Emitted(Vec<String>),
 }
 
 impl Script {
@@ -83,8 +89,12 @@ pub fn scripts(upstream: &Path, group: Group) -> Result<Vec<Script>> {
                         let name = format!("{PARSED_AGAIN}{name}");
                         scripts.push(Script { name, start: Start::ParsedAgain(without_pass(&words)), path });
                     }
+                    (Group::Emit, Start::Stap(words)) => {
+                        let name = format!("{EMITTED}{name}");
+                        scripts.push(Script { name, start: Start::Emitted(without_pass(&words)), path });
+                    }
                     // It says itself which passes it goes through.
-                    (Group::ParseSem, _) => {}
+                    (Group::ParseSem | Group::Emit, _) => {}
                     (_, start) => scripts.push(Script { name, start, path }),
                 }
             }

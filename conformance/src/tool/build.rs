@@ -19,17 +19,18 @@ fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from)
 }
 
-/// Builds the program that parses files, prints their trees and parses those, and returns its path.
+/// Builds a program of a crate's `examples` and returns its path. The lab asks the translator's crates by way of such
+/// programs, since it does not depend on them.
 ///
 /// # Errors
 /// cargo fails; the error carries its messages.
-pub fn round_trip() -> Result<PathBuf> {
+pub fn example(package: &str, name: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(workspace()).args(["build", "--profile", "lab", "--package", "frontend"]);
-    command.args(["--example", "round_trip"]);
+    command.current_dir(workspace()).args(["build", "--profile", "lab", "--package", package]);
+    command.args(["--example", name]);
     progress::run_silently(&mut command, CARGO_LAST_WORDS)?;
-    Ok(target_dir().join("lab/examples/round_trip"))
+    Ok(target_dir().join("lab/examples").join(name))
 }
 
 /// How many lines of a failed build are shown.

@@ -45,7 +45,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<bool> {
         ) else {
             continue;
         };
-        let above = rstap.text > stap.text;
+        let above = rstap.text > stap.text || rstap.data > stap.data || rstap.bss > stap.bss;
         met &= !above;
         let verdict = if above { "missed" } else { "met" };
         println!("{:<12} {:>38} {:>38}  {verdict}", script.name, shown(stap), shown(rstap));
