@@ -181,14 +181,14 @@ fn read(world: &dyn World, path: &Path, source: &SourceFile) -> Result<(), Diagn
     }
 }
 
-/// What is said of a file with errors, whatever their number: it shows the first.
+/// What is said of a file with errors: one diagnostic that carries them.
 fn broken(about: Diagnostic, errors: Diagnostics) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    diagnostics.push(match errors.into_iter().find(Diagnostic::is_error) {
+    let mut errors = errors.into_iter().filter(Diagnostic::is_error);
+    let about = match errors.next() {
         Some(first) => about.because(first),
         None => about,
-    });
-    diagnostics
+    };
+    std::iter::once(errors.fold(about, Diagnostic::because_also)).collect()
 }
 
 impl Tapset<'_> {

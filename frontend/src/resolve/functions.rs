@@ -224,9 +224,7 @@ impl Resolver<'_> {
         probe: Option<&Rc<ProbeContext>>,
     ) -> FunctionId {
         let probe = probe.filter(|probe| {
-            probe.has_targets()
-                && !self.session.compatible.before(4, 3)
-                && self.is_sensitive(candidate, probe)
+            probe.clones && !self.session.compatible.before(4, 3) && self.is_sensitive(candidate, probe)
         });
         let key = (candidate.source.identity(), probe.map(|probe| probe.number));
         if let Some(id) = self.function_ids.get(&key) {

@@ -6,7 +6,9 @@
 
 mod alias;
 mod bind;
+mod decide;
 pub mod derive;
+mod entry;
 pub mod executable;
 mod functions;
 pub mod library;
