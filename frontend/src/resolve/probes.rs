@@ -111,9 +111,9 @@ impl Resolver<'_> {
                     }
                 }
                 Effect::Embed(code) => {
-                    if self.program.embeds.iter().all(|embed| embed.code != *code) {
+                    if self.late_embeds.iter().all(|embed| embed.code != *code) {
                         let origin = derived.point.components[0].origin.clone();
-                        self.program.embeds.push(Embed { origin, code: code.clone() });
+                        self.late_embeds.push(Embed { origin, code: code.clone() });
                     }
                 }
             }
