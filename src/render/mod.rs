@@ -338,6 +338,26 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_error_behind_skipped_files_is_printed_once() {
+        let (sources, file) = one_file("a b");
+        let error = |site, text| Diagnostic::parse(site, format!("{text}.")).at(&word(file, 2, "b"));
+        let about = Diagnostic::remark("y", "skipped").because(error("p", "odd")).note("3 parse errors.");
+        let about = about.because_also(error("q", "even")).because_also(error("p", "odd"));
+        let mut renderer = plain(Filter::default());
+        let lines = |text: Vec<u8>| {
+            let text = String::from_utf8(text).expect("text");
+            text.lines().filter(|line| line.ends_with('.')).map(str::to_owned).collect::<Vec<_>>().join("|")
+        };
+        let first = renderer.diagnostic(&sources, &about);
+        assert_eq!(lines(first), "parse error: odd.|parse error: even.|3 parse errors.");
+        assert_eq!(lines(renderer.diagnostic(&sources, &about)), "3 parse errors.");
+        assert_eq!(renderer.errors(), 0);
+        assert!(renderer.suppressed().starts_with("Number of similar error messages suppressed: 4."));
+        // The user's own error of that kind is a repetition, but the run has failed by then.
+        assert!(renderer.diagnostic(&sources, &error("p", "odd")).is_empty());
+    }
+
+    #[test]
     fn listings_count_semantic_errors_silently() {
         let (sources, file) = one_file("a b");
         let error = Diagnostic::semantic("x", "no").at(&word(file, 0, "a"));
