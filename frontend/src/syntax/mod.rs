@@ -30,6 +30,7 @@ mod tests;
 mod token;
 mod words;
 
+pub(crate) use condition::strverscmp;
 pub use parse::{DEFINED_AGAIN, Parse, parse, parse_macros, parse_probe_pattern, tokens};
 pub use preprocess::LibraryMacros;
 
