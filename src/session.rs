@@ -156,7 +156,7 @@ impl Settings {
         let low = &self.low;
         let version = Version(level.to_owned());
         let compatible = Version(low.compatible.clone().unwrap_or_else(|| level.to_owned()));
-        if compatible.major_minor() > version.major_minor() {
+        if compatible.is_after(&version) {
             return Err(SettingsError::Refused(format!(
                 "ERROR: systemtap version {version} cannot be compatible with future version {compatible}"
             )));

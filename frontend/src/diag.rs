@@ -68,6 +68,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The error that this one wraps ("while resolving probe point" ...), printed after it.
     pub cause: Option<Box<Diagnostic>>,
+    /// More errors like `cause`, when this is about all errors of a file; not in the rich form.
+    pub further: Vec<Diagnostic>,
 }
 
 impl Diagnostic {
@@ -86,6 +88,7 @@ impl Diagnostic {
             notes: Vec::new(),
             help: None,
             cause: None,
+            further: Vec::new(),
         }
     }
 
@@ -179,6 +182,13 @@ impl Diagnostic {
     #[must_use]
     pub fn because(mut self, cause: Diagnostic) -> Self {
         self.cause = Some(Box::new(cause));
+        self
+    }
+
+    /// Adds an error that stands beside the one it wraps.
+    #[must_use]
+    pub fn because_also(mut self, error: Diagnostic) -> Self {
+        self.further.push(error);
         self
     }
 

@@ -23,6 +23,11 @@ impl Version {
         self.parts() < (major, minor)
     }
 
+    /// True if this version sorts behind another, in any spelling (main.cxx: `--compatible`).
+    pub fn is_after(&self, other: &Version) -> bool {
+        crate::syntax::strverscmp(self.0.as_bytes(), other.0.as_bytes()).is_gt()
+    }
+
     /// Major and minor number.
     pub fn major_minor(&self) -> (u32, u32) {
         self.parts()
@@ -328,6 +333,22 @@ impl Session {
             sysroot: None,
             tapset_roots: Vec::new(),
             kernel: Kernel { release: "6.12.0-test".into(), arch: "x86_64".into(), ..Kernel::default() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Version;
+
+    #[test]
+    fn versions_sort_as_glibc_sorts_them() {
+        let version = |text: &str| Version(text.to_owned());
+        for later in ["5.6.1", "5.10", "6", "x"] {
+            assert!(version(later).is_after(&version("5.6")), "{later}");
+        }
+        for earlier in ["5.6", "5.1", "4.8", "2.9"] {
+            assert!(!version(earlier).is_after(&version("5.6")), "{earlier}");
         }
     }
 }

@@ -55,6 +55,9 @@ pub fn analyse(
         _ => {}
     }
     terminal.out(listed.as_bytes());
+    if session.semantic_keep_going && terminal.renderer.errors() > 0 {
+        terminal.raw(&terminal.renderer.catalogue(&parsed.sources));
+    }
     if verbosity > 0 {
         terminal.line(&format!(
             "Pass 2: analyzed script: {}, {}, {}, {} {}{}",
@@ -67,9 +70,6 @@ pub fn analyse(
         ));
     }
     warn_of_unused_arguments(session, parsed, program, terminal);
-    if session.semantic_keep_going && terminal.renderer.errors() > 0 {
-        terminal.raw(&terminal.renderer.catalogue(&parsed.sources));
-    }
     if session.mode.is_dump() {
         // The status of a listing says whether there was anything.
         return if listed.is_empty() { Err(Stop::Failed) } else { Ok(None) };

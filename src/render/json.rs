@@ -50,6 +50,10 @@ fn object(sources: &SourceMap, diagnostic: &Diagnostic) -> Value {
     if let Some(cause) = &diagnostic.cause {
         map.insert("cause".into(), object(sources, cause));
     }
+    if !diagnostic.further.is_empty() {
+        let further = diagnostic.further.iter().map(|error| object(sources, error)).collect();
+        map.insert("further".into(), Value::Array(further));
+    }
     map.into()
 }
 

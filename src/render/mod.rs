@@ -46,6 +46,8 @@ pub struct Renderer {
     pub filter: Filter,
     seen_errors: BTreeSet<String>,
     seen_warnings: BTreeSet<String>,
+    /// Those of `seen_errors` that fail nothing.
+    excused_errors: usize,
     suppressed_errors: usize,
     suppressed_warnings: usize,
     last_file: Option<FileId>,
@@ -60,6 +62,7 @@ impl Renderer {
             filter,
             seen_errors: BTreeSet::new(),
             seen_warnings: BTreeSet::new(),
+            excused_errors: 0,
             suppressed_errors: 0,
             suppressed_warnings: 0,
             last_file: None,
@@ -80,7 +83,7 @@ impl Renderer {
 
     fn warning(&mut self, sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<u8> {
         let filter = self.filter;
-        let mut out = self.wrapped_error(sources, diagnostic);
+        let mut out = self.wrapped_errors(sources, diagnostic);
         if filter.suppress_warnings && (!filter.dump_mode || filter.verbosity <= 1) {
             return out;
         }
@@ -94,16 +97,27 @@ impl Renderer {
     }
 
     fn remark(&mut self, sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<u8> {
-        let mut out = self.wrapped_error(sources, diagnostic);
+        let mut out = self.wrapped_errors(sources, diagnostic);
         out.extend(self.draw(sources, diagnostic));
         out
     }
 
-    /// The error that a warning or remark wraps comes first in stap's form, and is there even with `-w`: the parser prints
-    /// it and counts what it printed, the warning is its caller's (main.cxx: tapset files).
-    fn wrapped_error(&mut self, sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<u8> {
+    /// The errors that a warning or remark wraps come first in stap's form, and are there even with `-w`: the parser prints
+    /// each kind once and their number, the warning is its caller's (main.cxx: tapset files). They fail nothing, but such an
+    /// error of the user's own is then a repetition.
+    fn wrapped_errors(&mut self, sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<u8> {
         let (Some(cause), Form::Stap(_)) = (&diagnostic.cause, &self.form) else { return Vec::new() };
-        let mut out = self.draw(sources, cause);
+        let mut out = Vec::new();
+        for error in std::iter::once(&**cause).chain(&diagnostic.further) {
+            let new = self.seen_errors.insert(sites(error));
+            self.excused_errors += usize::from(new);
+            if !new && self.filter.verbosity == 0 {
+                self.suppressed_errors += 1;
+                continue;
+            }
+            let links = std::iter::successors(Some(error), |link| link.cause.as_deref());
+            links.for_each(|link| out.extend(self.draw(sources, link)));
+        }
         for note in &diagnostic.notes {
             out.extend(format!("{note}\n").into_bytes());
         }
@@ -174,7 +188,7 @@ impl Renderer {
     /// How many different errors there were, warnings included with `-W` (session.h: `num_errors`).
     pub fn errors(&self) -> usize {
         let warnings = if self.filter.warnings_are_errors { self.seen_warnings.len() } else { 0 };
-        self.seen_errors.len() + warnings
+        self.seen_errors.len() - self.excused_errors + warnings
     }
 
     /// What was held back (session.cxx: `report_suppression`).
@@ -321,6 +335,26 @@ mod tests {
             assert_eq!(squeeze(warning), format!("{error}|1 parse error.{rest}"));
             assert_eq!(renderer.errors(), usize::from(!suppress_warnings));
         }
+    }
+
+    #[test]
+    fn each_kind_of_error_behind_skipped_files_is_printed_once() {
+        let (sources, file) = one_file("a b");
+        let error = |site, text| Diagnostic::parse(site, format!("{text}.")).at(&word(file, 2, "b"));
+        let about = Diagnostic::remark("y", "skipped").because(error("p", "odd")).note("3 parse errors.");
+        let about = about.because_also(error("q", "even")).because_also(error("p", "odd"));
+        let mut renderer = plain(Filter::default());
+        let lines = |text: Vec<u8>| {
+            let text = String::from_utf8(text).expect("text");
+            text.lines().filter(|line| line.ends_with('.')).map(str::to_owned).collect::<Vec<_>>().join("|")
+        };
+        let first = renderer.diagnostic(&sources, &about);
+        assert_eq!(lines(first), "parse error: odd.|parse error: even.|3 parse errors.");
+        assert_eq!(lines(renderer.diagnostic(&sources, &about)), "3 parse errors.");
+        assert_eq!(renderer.errors(), 0);
+        assert!(renderer.suppressed().starts_with("Number of similar error messages suppressed: 4."));
+        // The user's own error of that kind is a repetition, but the run has failed by then.
+        assert!(renderer.diagnostic(&sources, &error("p", "odd")).is_empty());
     }
 
     #[test]

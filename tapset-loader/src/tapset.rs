@@ -8,7 +8,7 @@ use frontend::resolve::library::{AliasEntry, Library};
 use frontend::session::Session;
 use frontend::source::{FileId, FileKind, SourceFile, SourceMap};
 use frontend::syntax::ast::Script;
-use frontend::syntax::{LibraryMacros, parse, parse_macros};
+use frontend::syntax::{DEFINED_AGAIN, LibraryMacros, parse, parse_macros};
 use frontend::world::World;
 use rayon::prelude::*;
 use smol_str::SmolStr;
@@ -47,6 +47,8 @@ pub struct Tapset<'a> {
     diagnostics: Mutex<Diagnostics>,
     /// Names of the macro files without errors, in search order.
     macro_files: Vec<SmolStr>,
+    /// A macro file was refused because it defines a macro of an earlier one.
+    macros_twice: bool,
     /// Scripts without errors.
     count: usize,
 }
@@ -67,8 +69,8 @@ pub struct Loaded<'a> {
     pub notes: Vec<String>,
     /// `usage error: ...` lines: the user's script is a file of the tapset.
     pub usage_errors: Vec<String>,
-    /// A macro file has errors, and the session's level does not go on without it: before 5.6 the run fails, with no
-    /// other message than that file's (language.md 27).
+    /// A macro file has errors, and the run does not go on without it: any before 5.6 (language.md 27), later one that
+    /// defines a macro again (parse.cxx: `parse_library_macros`). There is no other message than that file's.
     pub failed: bool,
     /// A new index to keep under [`index::name`], if the one that was given is not up to date.
     pub index: Option<Vec<u8>>,
@@ -106,6 +108,7 @@ pub fn load<'a>(
         names: OnceLock::new(),
         diagnostics: Mutex::default(),
         macro_files: Vec::new(),
+        macros_twice: false,
         count: 0,
     };
     for file in &macro_files.files {
@@ -147,7 +150,8 @@ pub fn load<'a>(
     });
     let mut notes = macro_files.notes;
     notes.extend(script_files.notes);
-    let failed = session.version.before(5, 6) && tapset.macro_files.len() < macro_files.files.len();
+    let broken_matters = session.version.before(5, 6) && tapset.macro_files.len() < macro_files.files.len();
+    let failed = broken_matters || tapset.macros_twice;
     Loaded { tapset, notes, usage_errors, failed, index: new_index }
 }
 
@@ -181,14 +185,14 @@ fn read(world: &dyn World, path: &Path, source: &SourceFile) -> Result<(), Diagn
     }
 }
 
-/// What is said of a file with errors, whatever their number: it shows the first.
+/// What is said of a file with errors: one diagnostic that carries them.
 fn broken(about: Diagnostic, errors: Diagnostics) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    diagnostics.push(match errors.into_iter().find(Diagnostic::is_error) {
+    let mut errors = errors.into_iter().filter(Diagnostic::is_error);
+    let about = match errors.next() {
         Some(first) => about.because(first),
         None => about,
-    });
-    diagnostics
+    };
+    std::iter::once(errors.fold(about, Diagnostic::because_also)).collect()
 }
 
 impl Tapset<'_> {
@@ -221,6 +225,7 @@ impl Tapset<'_> {
         }
         let diagnostics = parse_macros(self.session, id, source, &mut self.macros);
         if diagnostics.has_errors() {
+            self.macros_twice |= diagnostics.iter().any(|error| error.site == DEFINED_AGAIN);
             let message = format!("macro tapset \"{name}\" has errors, and will be skipped.");
             self.note(broken(Diagnostic::warning("tapset-broken", message), diagnostics));
         } else {
@@ -387,6 +392,8 @@ mod tests {
         let diagnostics = loaded.tapset.take_diagnostics();
         assert_eq!(diagnostics.len(), 1);
         assert!(!diagnostics.has_errors());
+        let errors = diagnostics.iter().map(|about| (about.cause.is_some(), about.further.len()));
+        assert_eq!(errors.collect::<Vec<_>>(), [(true, 2)]);
         assert_eq!(loaded.tapset.functions("f"), []);
         assert_eq!(loaded.tapset.functions("ok").len(), 1);
         assert_eq!(loaded.tapset.script_count(), 1);
@@ -448,6 +455,9 @@ mod tests {
             assert_eq!(loaded.failed, fails, "{version}");
             assert_eq!(loaded.tapset.take_diagnostics().len(), 1);
         }
+        let world = world.with("/t/m.stpm", "@define a %( 1 %)").with("/t/n.stpm", "@define a %( 2 %)");
+        let (session, mut sources) = (session(), SourceMap::new());
+        assert!(load(&session, &world, &mut sources, None, None).failed);
     }
 
     #[test]

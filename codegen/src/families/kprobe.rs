@@ -222,10 +222,11 @@ fn derived(
         };
         let mut entry = Derived::plain(rewritten(&final_point, kept), Arc::new(attachment));
         entry.remark = remark.clone();
+        entry.folds = true;
         Box::new(entry)
     });
     let attachment = Kprobe { place, module, on_return, max_active, optional: point.optional };
-    Derived { entry, remark, ..Derived::plain(final_point, Arc::new(attachment)) }
+    Derived { entry, remark, folds: true, ..Derived::plain(final_point, Arc::new(attachment)) }
 }
 
 /// The module's name as the kernel spells it: the base name of a path, dashes as underscores

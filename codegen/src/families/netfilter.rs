@@ -185,6 +185,7 @@ impl Family for NetfilterFamily {
         }
         let mut derived = Derived::plain(point.clone(), Arc::new(attachment));
         derived.targets = Some(Arc::new(Packet { guru }));
+        derived.folds = true;
         derived.entry_locals =
             VARIABLES.iter().map(|(_, local)| EntryLocal { name: (*local).into() }).collect();
         Ok(vec![derived])

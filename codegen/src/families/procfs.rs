@@ -96,6 +96,7 @@ impl Family for ProcfsFamily {
             derived.effects.push(Effect::ReadsStdin);
         }
         derived.targets = Some(Arc::new(Value { write }));
+        derived.folds = true;
         let string = Some(DeclaredType::String);
         derived.functions = if write {
             vec![embedded_function(context.origin, GET, string, &[], GET_CODE)]

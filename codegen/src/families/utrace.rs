@@ -156,6 +156,7 @@ fn derived(point: &ProbePoint, process: Process, event: Event) -> Derived {
     let final_point = rewritten(point, components.collect());
     Derived {
         targets: Some(Arc::new(SyscallTargets { event })),
+        folds: true,
         ..Derived::plain(final_point, Arc::new(Utrace { process, event }))
     }
 }

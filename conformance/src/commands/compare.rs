@@ -1,5 +1,6 @@
 //! `cargo lab compare`: command lines of our own with stap and rstap side by side: listings, and small scripts that are
-//! accepted or refused. What both print to the standard output must be the same byte for byte.
+//! accepted or refused. What both print to the standard output must be the same byte for byte; for lines that start with
+//! `2>` the warnings and errors too, but for the counts of what was held back.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,6 +16,9 @@ use conformance::tool::{Tool, build};
 use rayon::prelude::*;
 
 use super::{Choice, oracle};
+
+/// How a line starts of which all messages are compared.
+const WITH_MESSAGES: &str = "2> ";
 
 /// Compares every line of `conformance/command-lines.txt`.
 pub fn run(choice: &Choice) -> anyhow::Result<ExitCode> {
@@ -36,9 +40,13 @@ pub fn run(choice: &Choice) -> anyhow::Result<ExitCode> {
         let verdicts: Vec<Verdict> = lines
             .par_iter()
             .map(|line| {
+                let (whole, line) = match line.strip_prefix(WITH_MESSAGES) {
+                    Some(rest) => (true, rest),
+                    None => (false, *line),
+                };
                 let words = split_words(line).map_err(|why| anyhow::anyhow!("{line}: {why}"))?;
                 let [stap, rstap] = [&tools[0], &tools[1]].map(|tool| ask(tool, &root, &table, &words));
-                anyhow::Ok(judge(&stap?, &rstap?))
+                anyhow::Ok(judge(&stap?, &rstap?, whole))
             })
             .collect::<anyhow::Result<_>>()?;
         for (line, verdict) in lines.iter().zip(verdicts) {
@@ -55,7 +63,7 @@ fn ask(tool: &Tool, root: &Root, table: &Path, words: &[String]) -> anyhow::Resu
     Ok(bounded::run(command, Limits { memory: None, ..Group::Sem.limits() })?)
 }
 
-fn judge(stap: &Finished, rstap: &Finished) -> Verdict {
+fn judge(stap: &Finished, rstap: &Finished, with_messages: bool) -> Verdict {
     let mut differences = Vec::new();
     if stap.ended != rstap.ended {
         differences.push(format!("stap: {}, rstap: {}", stap.ended, rstap.ended));
@@ -70,18 +78,29 @@ fn judge(stap: &Finished, rstap: &Finished) -> Verdict {
     }
     if stap.stdout != rstap.stdout {
         let [expected, found] = [&stap.stdout, &rstap.stdout].map(|text| text.lines().collect::<Vec<_>>());
-        let at = expected.iter().zip(&found).take_while(|(a, b)| a == b).count();
-        let line = |lines: &[&str]| lines.get(at).copied().unwrap_or("(end)").to_owned();
-        differences.push(format!(
-            "line {} of {} and {}:\nstap:  {}\nrstap: {}",
-            at + 1,
-            expected.len(),
-            found.len(),
-            line(&expected),
-            line(&found)
-        ));
+        differences.push(first_difference(&expected, &found));
+    }
+    if with_messages {
+        let [expected, found] = [&stap.stderr, &rstap.stderr].map(|text| messages(text));
+        if expected != found {
+            differences.push(format!("messages, {}", first_difference(&expected, &found)));
+        }
     }
     if differences.is_empty() { Verdict::Passed } else { Verdict::Failed(differences) }
+}
+
+/// The lines of messages that are compared: not Debian's tip, nor how many repetitions were held back, which depends on how
+/// often a tool comes by the same place.
+fn messages(stderr: &str) -> Vec<&str> {
+    let others = ["Tip: ", "Number of similar ", "Rerun with -v"];
+    stderr.lines().filter(|line| !others.iter().any(|other| line.starts_with(other))).collect()
+}
+
+fn first_difference(expected: &[&str], found: &[&str]) -> String {
+    let at = expected.iter().zip(found).take_while(|(a, b)| a == b).count();
+    let line = |lines: &[&str]| lines.get(at).copied().unwrap_or("(end)").to_owned();
+    let (all, ours) = (expected.len(), found.len());
+    format!("line {} of {all} and {ours}:\nstap:  {}\nrstap: {}", at + 1, line(expected), line(found))
 }
 
 #[cfg(test)]
@@ -102,15 +121,20 @@ mod tests {
     #[test]
     fn output_status_and_first_error_are_compared() {
         let accepted = finished(0, "a\nb\n", "WARNING: x\n");
-        assert_eq!(judge(&accepted, &finished(0, "a\nb\n", "")), Verdict::Passed);
+        assert_eq!(judge(&accepted, &finished(0, "a\nb\n", ""), false), Verdict::Passed);
         assert_eq!(
-            judge(&accepted, &finished(0, "a\nc\n", "")),
+            judge(&accepted, &finished(0, "a\nc\n", ""), false),
             Verdict::Failed(vec!["line 2 of 2 and 2:\nstap:  b\nrstap: c".into()])
         );
-        assert_eq!(judge(&finished(1, "", "Tip: read\n"), &finished(1, "", "")), Verdict::Passed);
+        assert_eq!(judge(&finished(1, "", "Tip: read\n"), &finished(1, "", ""), false), Verdict::Passed);
         let refused = finished(1, "", "parse error: x\n");
-        assert_eq!(judge(&refused, &finished(1, "", "WARNING: y\nparse error: x\n")), Verdict::Passed);
-        assert!(matches!(judge(&refused, &finished(1, "", "parse error: y\n")), Verdict::Failed(_)));
-        assert!(matches!(judge(&refused, &accepted), Verdict::Failed(_)));
+        assert_eq!(judge(&refused, &finished(1, "", "WARNING: y\nparse error: x\n"), false), Verdict::Passed);
+        assert!(matches!(judge(&refused, &finished(1, "", "parse error: y\n"), false), Verdict::Failed(_)));
+        assert!(matches!(judge(&refused, &accepted, false), Verdict::Failed(_)));
+
+        let held_back =
+            finished(0, "a\nb\n", "WARNING: x\nNumber of similar warning messages suppressed: 2.\n");
+        assert_eq!(judge(&accepted, &held_back, true), Verdict::Passed);
+        assert!(matches!(judge(&accepted, &finished(0, "a\nb\n", ""), true), Verdict::Failed(_)));
     }
 }

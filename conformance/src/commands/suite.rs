@@ -77,6 +77,8 @@ enum GroupName {
     ParseAll,
     /// The C of every script that passes pass 3, and of our own cases, against the rules of safety
     Emit,
+    /// Every script in pass 2, with the options that it names
+    SemAll,
     Run,
 }
 
@@ -89,6 +91,7 @@ impl GroupName {
             GroupName::Trans => &[Group::Trans],
             GroupName::Build => &[Group::Build],
             GroupName::ParseAll => &[Group::ParseAll],
+            GroupName::SemAll => &[Group::SemAll],
             GroupName::Run | GroupName::Emit => &[],
         }
     }
@@ -144,6 +147,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     oracle::finish_without_table(&report, arguments.json.as_ref())
 }
+
+/// Why a script is not compared whose points or types rstap does not find.
+const NEEDS_DEBUG_INFORMATION: &str = "needs debug information";
 
 /// The list of accepted differences.
 fn known() -> anyhow::Result<Known> {
@@ -210,6 +216,9 @@ fn judge(
     }
     match suite::difference(&opinions.stap, rstap, !arguments.verdicts_only) {
         None => Verdict::Passed,
+        Some(_) if !rstap.crashed && (opinions.stap.debug_information || rstap.debug_information) => {
+            Verdict::Skipped(NEEDS_DEBUG_INFORMATION.into())
+        }
         Some(difference) => match known.excuse(&script.name, suite.name(), rstap) {
             Some(reason) => Verdict::Skipped(format!("known difference: {reason}")),
             None => Verdict::Failed(vec![difference]),

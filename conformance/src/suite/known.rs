@@ -77,6 +77,7 @@ mod tests {
             output: String::new(),
             failed_pass: pass,
             crashed: false,
+            debug_information: false,
             milliseconds: 1,
         }
     }

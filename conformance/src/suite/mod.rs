@@ -4,6 +4,7 @@
 //! the group's pass, those of one ending in `ko` refused. The judge is not that promise but what the root's own
 //! stap does: a newer tree's scripts may be too new for an older stap, and some need what a root lacks.
 
+mod analyse;
 mod known;
 mod script;
 
@@ -60,6 +61,8 @@ pub enum Group {
     Emit,
     /// Every script of the whole tree in pass 1, with `-g` and some arguments; what pass 1 prints is compared too.
     ParseAll,
+    /// Every script of the whole tree in pass 2; what pass 2 prints is compared too.
+    SemAll,
 }
 
 impl Group {
@@ -71,7 +74,7 @@ impl Group {
             Group::ParseSem | Group::Emit => Some(&["semok", "transok", "buildok"]),
             Group::Trans => Some(&["transok", "transko"]),
             Group::Build => Some(&["buildok", "buildko"]),
-            Group::ParseAll => None,
+            Group::ParseAll | Group::SemAll => None,
         }
     }
 
@@ -79,7 +82,7 @@ impl Group {
     /// first is a race; with one thread it is the first in the script (staputil.cxx:stap_nthreads).
     fn variables(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Group::Sem | Group::ParseSem | Group::Trans | Group::Build | Group::Emit => {
+            Group::Sem | Group::ParseSem | Group::Trans | Group::Build | Group::Emit | Group::SemAll => {
                 &[("STAP_NTHREADS", "1")]
             }
             Group::Parse | Group::ParseAll => &[],
@@ -88,14 +91,14 @@ impl Group {
 
     /// Whether the tools get the kernel's symbol table, without which stap refuses most of what these scripts probe.
     fn needs_symbols(self) -> bool {
-        matches!(self, Group::ParseSem | Group::Trans | Group::Build | Group::Emit)
+        matches!(self, Group::ParseSem | Group::Trans | Group::Build | Group::Emit | Group::SemAll)
     }
 
     /// What one run of one tool may use.
     pub fn limits(self) -> Limits {
         let seconds = match self {
             Group::Parse | Group::ParseAll => 120,
-            Group::Sem | Group::Trans | Group::Emit => 240,
+            Group::Sem | Group::Trans | Group::Emit | Group::SemAll => 240,
             Group::ParseSem | Group::Build => 420,
         };
         Limits { time: Duration::from_secs(seconds), memory: Some(8 << 30) }
@@ -115,6 +118,8 @@ pub struct Opinion {
     pub output: String,
     /// Whether the tool itself failed: a panic.
     pub crashed: bool,
+    /// Whether it rests on debug information, or ends for want of it; known of [`Group::SemAll`] only.
+    pub debug_information: bool,
     /// How long the run took, in milliseconds.
     pub milliseconds: u64,
 }
@@ -143,6 +148,7 @@ impl Opinion {
             "output": self.output,
             "failed_pass": self.failed_pass,
             "crashed": self.crashed,
+            "debug": self.debug_information,
             "ms": self.milliseconds,
         })
     }
@@ -163,6 +169,7 @@ impl Opinion {
             failed_pass: value["failed_pass"].as_u64().and_then(|pass| u8::try_from(pass).ok()),
             output: value["output"].as_str().unwrap_or_default().to_owned(),
             crashed: value["crashed"].as_bool()?,
+            debug_information: value["debug"].as_bool().unwrap_or_default(),
             milliseconds: value["ms"].as_u64()?,
         })
     }
@@ -219,8 +226,14 @@ impl<'a> Bench<'a> {
             key.update(b"symbols");
         }
         key.update(&RUNNER_VERSION.to_le_bytes());
-        if script.start == Start::Parse {
-            key.update(b"parse");
+        match &script.start {
+            Start::Parse => {
+                key.update(b"parse");
+            }
+            Start::Analyse(words) => {
+                key.update(format!("{words:?}").as_bytes());
+            }
+            Start::Stap(_) | Start::Program(_) | Start::ParsedAgain(_) => {}
         }
         let kept =
             self.lab.verdict_dir()?.join(format!("{}-{}", self.root.suite(), &key.finalize().to_hex()[..32]));
@@ -243,12 +256,25 @@ impl<'a> Bench<'a> {
         let scratch = self.lab.scratch("suite")?;
         let command = self.command(tool, script, scratch.path())?;
         let finished = bounded::run(command, self.group.limits())?;
+        let debug_information = match (&script.start, tool) {
+            (Start::Analyse(_), Tool::Stap) => analyse::rests_on_debug_information(&finished.stdout),
+            (Start::Analyse(_), Tool::Rstap { .. }) if !finished.ended.is_success() => {
+                let scratch = self.lab.scratch("suite")?;
+                let mut command = self.command(tool, script, scratch.path())?;
+                command.arg("--diagnostics=json");
+                analyse::wants_debug_information(&bounded::run(command, self.group.limits())?.stderr)
+            }
+            _ => false,
+        };
         Ok(Opinion {
             ended: finished.ended,
             error: first_error(&finished.stderr),
             failed_pass: failed_pass(&finished.stderr),
+            debug_information,
             output: match script.start {
-                Start::Parse => blake3::hash(finished.stdout.as_bytes()).to_hex()[..16].to_owned(),
+                Start::Parse | Start::Analyse(_) => {
+                    blake3::hash(finished.stdout.as_bytes()).to_hex()[..16].to_owned()
+                }
                 Start::Stap(_) | Start::Program(_) | Start::ParsedAgain(_) | Start::Emitted(_) => {
                     String::new()
                 }
@@ -289,17 +315,24 @@ impl<'a> Bench<'a> {
             Start::Stap(words) => [vec![format!("{SHARE}/bin/stap")], words.clone()].concat(),
             Start::Program(words) => words.clone(),
             Start::Parse => [format!("{SHARE}/bin/stap"), "-g".into(), "-p1".into()].to_vec(),
+            Start::Analyse(words) => [vec![format!("{SHARE}/bin/stap")], words.options.clone()].concat(),
             Start::ParsedAgain(_) => ["/bin/sh", "-c", PARSED_AGAIN, "sh"].map(str::to_owned).to_vec(),
             Start::Emitted(words) => {
                 [vec![format!("{SHARE}/bin/stap"), "-p3".into()], words.clone()].concat()
             }
         };
-        words.push(path);
+        words.push(path.clone());
         match &script.start {
             Start::Parse => words.extend(ARGUMENTS.map(str::to_owned)),
             Start::ParsedAgain(options) => words.extend_from_slice(options),
+            Start::Analyse(own) => words.extend_from_slice(&own.arguments),
             Start::Stap(_) | Start::Program(_) | Start::Emitted(_) => {}
         }
+        // Options of examples name folders beside them.
+        let entry = match (&script.start, path.rsplit_once('/')) {
+            (Start::Analyse(_), Some((folder, _))) => entry.cwd(folder),
+            _ => entry,
+        };
         let program = words.remove(0);
         entry.command(program, words)
     }
@@ -387,6 +420,7 @@ mod tests {
             output: String::new(),
             failed_pass: None,
             crashed: false,
+            debug_information: false,
             milliseconds: 1,
         }
     }

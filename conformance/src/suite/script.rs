@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Group;
+use super::analyse::{self, Words};
 use crate::case::split_words;
 use crate::lab::{IoContext, Result};
 
@@ -49,6 +50,8 @@ pub(super) enum Start {
     ParsedAgain(Vec<String>),
     /// Up to pass 3, with these options.
     Emitted(Vec<String>),
+    /// Pass 2 with these words, in the folder of the script.
+    Analyse(Words),
 }
 
 impl Script {
@@ -69,6 +72,18 @@ pub fn scripts(upstream: &Path, group: Group) -> Result<Vec<Script>> {
     let mut scripts = Vec::new();
     let Some(folders) = group.folders() else {
         add_all(&upstream.join("testsuite"), "", &mut scripts)?;
+        if group == Group::SemAll {
+            for folder in ["doc", "stap-exporter"].map(|folder| upstream.join(folder)) {
+                let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if folder.is_dir() {
+                    add_all(&folder, &format!("../{name}/"), &mut scripts)?;
+                }
+            }
+            for script in &mut scripts {
+                let bytes = fs::read(&script.path).doing(|| format!("reading {}", script.path.display()))?;
+                script.start = Start::Analyse(analyse::words(&script.path, &first_line(&bytes)));
+            }
+        }
         scripts.sort_by(|a, b| a.name.cmp(&b.name));
         return Ok(scripts);
     };
@@ -81,10 +96,7 @@ pub fn scripts(upstream: &Path, group: Group) -> Result<Vec<Script>> {
             if let (true, Some(file)) = (is_script, path.file_name()) {
                 let name = format!("{folder}/{}", file.to_string_lossy());
                 let bytes = fs::read(&path).doing(|| format!("reading {}", path.display()))?;
-                let first =
-                    String::from_utf8_lossy(bytes.split(|&byte| byte == b'\n').next().unwrap_or_default())
-                        .into_owned();
-                match (group, start(&first)) {
+                match (group, start(&first_line(&bytes))) {
                     (Group::ParseSem, Start::Stap(words)) => {
                         let name = format!("{PARSED_AGAIN}{name}");
                         scripts.push(Script { name, start: Start::ParsedAgain(without_pass(&words)), path });
@@ -102,6 +114,10 @@ pub fn scripts(upstream: &Path, group: Group) -> Result<Vec<Script>> {
     }
     scripts.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(scripts)
+}
+
+fn first_line(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.split(|&byte| byte == b'\n').next().unwrap_or_default()).into_owned()
 }
 
 /// Adds all scripts below a folder; `prefix` is its path from the top, with a slash at the end.
@@ -133,7 +149,7 @@ fn start(first_line: &str) -> Start {
 }
 
 /// Options without the one that names the last pass, which may stand in a cluster: `-gp4` is `-g`.
-fn without_pass(words: &[String]) -> Vec<String> {
+pub(super) fn without_pass(words: &[String]) -> Vec<String> {
     let flags = |letter: char| "gtuvwW".contains(letter);
     let plain = |word: &String| {
         let letters = word.strip_prefix('-')?;

@@ -27,6 +27,16 @@ pub fn program(
     out
 }
 
+/// A name as upstream mangles it, with the path of the file in that of a private declaration.
+pub(crate) fn upstream_name(program: &Program, sources: &SourceMap, mangled: &str) -> String {
+    for (ours, upstreams) in private_files(program, sources) {
+        if let Some(rest) = mangled.strip_prefix(&*ours) {
+            return upstreams + rest;
+        }
+    }
+    mangled.to_owned()
+}
+
 /// What private names start with: as the program has it, and as upstream prints it (staputil.cxx: `detox_path`).
 /// Longer ones come first.
 fn private_files(program: &Program, sources: &SourceMap) -> Vec<(String, String)> {

@@ -10,6 +10,7 @@ use crate::tree::walk::{Child, ChildMut, expr_children_mut, stmt_children, stmt_
 use crate::tree::{BinaryOp, Expr, ExprKind, Indexable, Stmt, StmtKind, TargetBase, UnaryOp};
 use crate::types::{Owner, functions_by_name};
 use smol_str::SmolStr;
+use std::cmp::Ordering;
 
 /// Folds every body once. `settled` is true if nothing else changed in this round: only then one `@defined` that
 /// nobody could decide becomes a number. Returns true if something changed.
@@ -23,7 +24,7 @@ pub(super) fn fold(
     let mut folder = Folder::new(&effects, warnings);
     folder.settled = settled;
     folder.skip_badvars = session.skip_badvars;
-    folder.explains_defined = !session.version.before(5, 6);
+    folder.explains_defined = !session.version.before(5, 4);
     folder.probes(program);
     for id in functions_by_name(program) {
         if let FunctionBody::Script(body) = &mut program.functions[id.0 as usize].body {
@@ -210,13 +211,7 @@ impl<'a> Folder<'a> {
                 let op = *op;
                 self.expr(operand);
                 if let Some(value) = number(operand) {
-                    let value = match op {
-                        UnaryOp::Plus => value,
-                        UnaryOp::Negate => value.wrapping_neg(),
-                        UnaryOp::Not => i64::from(value == 0),
-                        UnaryOp::Complement => !value,
-                    };
-                    self.set(expr, value);
+                    self.set(expr, unary(op, value));
                 }
             }
             ExprKind::Concat(_) => self.concat(expr),
@@ -258,14 +253,7 @@ impl<'a> Folder<'a> {
             _ => number(left).zip(number(right)).map(|(l, r)| l.cmp(&r)),
         };
         if let Some(order) = order {
-            return Some(match op {
-                BinaryOp::Equal => order.is_eq(),
-                BinaryOp::NotEqual => order.is_ne(),
-                BinaryOp::Less => order.is_lt(),
-                BinaryOp::Greater => order.is_gt(),
-                BinaryOp::LessEqual => order.is_le(),
-                _ => order.is_ge(),
-            });
+            return compared(op, order);
         }
         // No number is below the least or above the greatest.
         let decided = match (number(left), number(right)) {
@@ -355,6 +343,35 @@ impl<'a> Folder<'a> {
             self.moved.extend(parts.iter().map(|part| std::ptr::from_ref(part).addr()));
         }
     }
+}
+
+/// The value of an operator on a number.
+pub(crate) fn unary(op: UnaryOp, value: i64) -> i64 {
+    match op {
+        UnaryOp::Plus => value,
+        UnaryOp::Negate => value.wrapping_neg(),
+        UnaryOp::Not => i64::from(value == 0),
+        UnaryOp::Complement => !value,
+    }
+}
+
+/// What a comparison says of two values in that order; `None` for operators that are none.
+pub(crate) fn compared(op: BinaryOp, order: Ordering) -> Option<bool> {
+    Some(match op {
+        BinaryOp::Equal => order.is_eq(),
+        BinaryOp::NotEqual => order.is_ne(),
+        BinaryOp::Less => order.is_lt(),
+        BinaryOp::Greater => order.is_gt(),
+        BinaryOp::LessEqual => order.is_le(),
+        BinaryOp::GreaterEqual => order.is_ge(),
+        _ => return None,
+    })
+}
+
+/// The value of an operator on two numbers; `None` for divisions by zero, which are errors if they are ever run.
+pub(crate) fn binary(op: BinaryOp, left: i64, right: i64) -> Option<i64> {
+    let is_error = right == 0 && matches!(op, BinaryOp::Divide | BinaryOp::Modulo);
+    (!is_error).then(|| arithmetic(op, left, right))
 }
 
 fn is_comparison(op: BinaryOp) -> bool {

@@ -6,7 +6,7 @@ mod control;
 mod display;
 mod duplicates;
 pub mod effects;
-mod fold;
+pub(crate) mod fold;
 mod merge;
 pub(crate) mod rewrite;
 mod stable;

@@ -5,6 +5,7 @@ use super::Round;
 use super::effects::{Effects, Variable};
 use super::rewrite::{keep_functions, keep_globals, keep_locals};
 use crate::diag::Diagnostic;
+use crate::hir::dump::upstream_name;
 use crate::hir::{FunctionBody, FunctionId, Local, LocalId, ProbeId, Program};
 use crate::resolve::suggest::similar;
 use crate::types::{Owner, TypeTable, functions_by_name};
@@ -86,9 +87,10 @@ fn inspect_locals(
         } else if !is_written(variable) && round.explains() {
             let others = locals.iter().enumerate().filter(|(other, _)| keep[*other]);
             let mut names: BTreeSet<SmolStr> = others.map(|(_, other)| other.name.clone()).collect();
-            names.extend(global_names(program));
+            names.extend(program.globals.iter().map(|global| global.name.clone()));
             names.remove(&local.name);
-            round.never_assigned("local", &local.name, &names, &local.origin);
+            let similar = similar(&local.name, &names);
+            round.never_assigned("local", &local.name, &similar, &local.origin);
         }
     }
     keep
@@ -113,22 +115,18 @@ fn globals(
                 continue;
             }
             let others = program.globals.iter().zip(&keep).filter(|(_, keep)| **keep);
-            // The variable itself stays among the candidates, as upstream has it.
-            let names: BTreeSet<SmolStr> = others
-                .filter(|(other, _)| !other.private && other.name != global.mangled)
-                .map(|(other, _)| other.name.clone())
-                .collect();
-            round.never_assigned("global", &global.name, &names, &global.origin);
+            // As upstream has it, what is compared is the mangled name, and the variable itself is among the candidates.
+            let others = others.map(|(other, _)| &other.name).filter(|name| **name != global.mangled);
+            let names: BTreeSet<SmolStr> = others.cloned().collect();
+            let mangled = upstream_name(program, round.sources, &global.mangled);
+            let similar = similar(&mangled, &names);
+            round.never_assigned("global", &global.name, &similar, &global.origin);
         }
     }
     if keep.contains(&false) {
         keep_globals(program, table, &keep);
         round.changed = true;
     }
-}
-
-fn global_names(program: &Program) -> impl Iterator<Item = SmolStr> + '_ {
-    program.globals.iter().filter(|global| !global.private).map(|global| global.name.clone())
 }
 
 impl Round<'_> {
@@ -139,14 +137,7 @@ impl Round<'_> {
         }
     }
 
-    fn never_assigned(
-        &mut self,
-        kind: &str,
-        name: &str,
-        names: &BTreeSet<SmolStr>,
-        origin: &crate::tree::Origin,
-    ) {
-        let similar = similar(name, names);
+    fn never_assigned(&mut self, kind: &str, name: &str, similar: &str, origin: &crate::tree::Origin) {
         let message = format!("never-assigned {kind} variable '{name}'{similar}");
         self.warn(Diagnostic::warning("unused.never-assigned", message).at(&origin.0));
     }

@@ -62,15 +62,18 @@ impl Resolver<'_> {
             }
             StmtKind::Expr(expr) => StmtKind::Expr(self.expr(scope, expr)?),
             StmtKind::If { condition, then, otherwise } => {
-                match self.decided(scope, condition)? {
-                    Some(0) => {
-                        return match otherwise {
-                            Some(otherwise) => self.stmt(scope, otherwise),
-                            None => Ok(Stmt { origin: stmt.origin.clone(), kind: StmtKind::Null }),
-                        };
+                if let Some(value) = self.decided(scope, condition)? {
+                    self.entries_of_expr(scope, condition)?;
+                    if value != 0 {
+                        let then = self.stmt(scope, then)?;
+                        otherwise.iter().try_for_each(|skipped| self.entries_of_stmt(scope, skipped))?;
+                        return Ok(then);
                     }
-                    Some(_) => return self.stmt(scope, then),
-                    None => {}
+                    self.entries_of_stmt(scope, then)?;
+                    return match otherwise {
+                        Some(otherwise) => self.stmt(scope, otherwise),
+                        None => Ok(Stmt { origin: stmt.origin.clone(), kind: StmtKind::Null }),
+                    };
                 }
                 let condition = self.expr(scope, condition)?;
                 let then = Box::new(self.stmt(scope, then)?);
@@ -82,10 +85,21 @@ impl Resolver<'_> {
             }
             StmtKind::For(looped) => {
                 let init = self.optional(scope, looped.init.as_ref())?;
+                if self.folded(scope, &looped.condition)? == Some(0) {
+                    self.entries_of_expr(scope, &looped.condition)?;
+                    looped.step.iter().try_for_each(|step| self.entries_of_expr(scope, step))?;
+                    self.entries_of_stmt(scope, &looped.body)?;
+                    let kind = init.map_or(StmtKind::Null, StmtKind::Expr);
+                    return Ok(Stmt { origin: stmt.origin.clone(), kind });
+                }
                 let condition = self.expr(scope, &looped.condition)?;
                 let step = self.optional(scope, looped.step.as_ref())?;
                 let body = self.stmt(scope, &looped.body)?;
                 StmtKind::For(Box::new(For { init, condition, step, body }))
+            }
+            StmtKind::Foreach(foreach) if self.never_starts(scope, foreach)? => {
+                self.entries_of_stmt(scope, stmt)?;
+                StmtKind::Null
             }
             StmtKind::Foreach(foreach) => StmtKind::Foreach(Box::new(self.foreach(scope, foreach)?)),
             StmtKind::Return(value) => StmtKind::Return(self.optional(scope, value.as_ref())?),
@@ -108,6 +122,11 @@ impl Resolver<'_> {
 
     fn optional(&mut self, scope: &mut Scope, expr: Option<&Expr<Parsed>>) -> Bind<Option<Expr<Bound>>> {
         expr.map(|expr| self.expr(scope, expr)).transpose()
+    }
+
+    fn never_starts(&mut self, scope: &mut Scope, foreach: &Foreach<Parsed>) -> Bind<bool> {
+        let Some(limit) = &foreach.limit else { return Ok(false) };
+        Ok(self.folded(scope, limit)?.is_some_and(|limit| limit <= 0))
     }
 
     fn foreach(&mut self, scope: &mut Scope, foreach: &Foreach<Parsed>) -> Bind<Foreach<Bound>> {
@@ -243,10 +262,19 @@ impl Resolver<'_> {
                     ExprKind::Number { value, .. } if !self.session.version.before(5, 6) => Some(value),
                     _ => None,
                 };
-                match self.decided(scope, condition)?.or(number) {
-                    Some(0) => return self.expr(scope, otherwise),
-                    Some(_) => return self.expr(scope, then),
-                    None => {}
+                if let Some(value) = self.decided(scope, condition)?.or(number) {
+                    let (taken, skipped) = if value != 0 { (then, otherwise) } else { (otherwise, then) };
+                    if number.is_some() {
+                        return self.expr(scope, taken);
+                    }
+                    self.entries_of_expr(scope, condition)?;
+                    if value == 0 {
+                        self.entries_of_expr(scope, skipped)?;
+                        return self.expr(scope, taken);
+                    }
+                    let taken = self.expr(scope, taken)?;
+                    self.entries_of_expr(scope, skipped)?;
+                    return Ok(taken);
                 }
                 let condition = self.boxed(scope, condition)?;
                 let then = self.boxed(scope, then)?;
@@ -283,10 +311,7 @@ impl Resolver<'_> {
             }
             ExprKind::Hist(hist) => ExprKind::Hist(self.hist(scope, hist)?),
             ExprKind::Target(target) => return self.target_read(scope, target, expr),
-            ExprKind::Defined(operand) => {
-                let value = i64::from(self.is_defined(scope, operand, token)?);
-                ExprKind::Number { value, hex: false }
-            }
+            ExprKind::Defined(operand) => self.defined(scope, operand)?,
             ExprKind::ProbeWrite(_) => {
                 let message = "unexpected @probewrite";
                 return Err(Box::new(Diagnostic::semantic("resolve/probewrite", message).at(token)));
@@ -319,6 +344,8 @@ impl Resolver<'_> {
         if let Some(value) = self.decided(scope, left)?
             && (value != 0) == (op == BinaryOp::LogicalOr)
         {
+            self.entries_of_expr(scope, left)?;
+            self.entries_of_expr(scope, right)?;
             let value = i64::from(value != 0);
             return Ok(Expr { origin: origin.clone(), kind: ExprKind::Number { value, hex: false } });
         }

@@ -143,9 +143,13 @@ pub struct Derived {
     pub prologue: Vec<Stmt<Parsed>>,
     /// For return probes: the probe in which `@entry(...)` is evaluated.
     pub entry: Option<Box<Derived>>,
-    /// Upstream resolves the calls of such a handler while it derives it, as for all points of debug information: see
-    /// [`crate::hir::Probe::plain_calls`].
+    /// Upstream resolves the calls of such a handler while it derives it, as for all points of debug information: functions
+    /// that depend on the context are copied for it (tapsets.cxx: `var_expanding_visitor::visit_functioncall`), and see
+    /// [`crate::hir::Probe::plain_calls`]. In the functions that other handlers call there is no context.
     pub plain_calls: bool,
+    /// Upstream folds the constants of such a handler before it looks names up, so that branches which cannot run need not
+    /// make sense (elaborate.h: `var_expand_const_fold_loop`).
+    pub folds: bool,
     /// What else it asks for.
     pub effects: Vec<Effect>,
 }
@@ -164,6 +168,7 @@ impl Derived {
             prologue: Vec::new(),
             entry: None,
             plain_calls: false,
+            folds: false,
             effects: Vec::new(),
         }
     }

@@ -13,6 +13,7 @@ use crate::syntax::ast;
 use crate::tree::{ExprKind, Origin, Stmt, StmtKind};
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeSet, HashSet};
+use std::ops;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -224,9 +225,7 @@ impl Resolver<'_> {
         probe: Option<&Rc<ProbeContext>>,
     ) -> FunctionId {
         let probe = probe.filter(|probe| {
-            probe.has_targets()
-                && !self.session.compatible.before(4, 3)
-                && self.is_sensitive(candidate, probe)
+            probe.clones && !self.session.compatible.before(4, 3) && self.is_sensitive(candidate, probe)
         });
         let key = (candidate.source.identity(), probe.map(|probe| probe.number));
         if let Some(id) = self.function_ids.get(&key) {
@@ -253,7 +252,7 @@ impl Resolver<'_> {
         self.program.functions.push(Function {
             origin: declaration.origin.clone(),
             name,
-            mangled,
+            mangled: mangled.clone(),
             file,
             private: declaration.private,
             synthetic: brought || probe.is_some(),
@@ -269,7 +268,9 @@ impl Resolver<'_> {
         if let Source::Script(script, _) = &candidate.source {
             self.join(script.file);
         }
-        self.unbound.push(Unbound { id, source: candidate.source.clone(), probe: probe.cloned() });
+        let sorted = self.sorted_name(&mangled, file);
+        let unbound = Unbound { id, source: candidate.source.clone(), probe: probe.cloned() };
+        self.unbound.insert((sorted, id), unbound);
         id
     }
 
@@ -315,21 +316,35 @@ impl Resolver<'_> {
         found
     }
 
-    /// Binds the bodies of all functions that joined, and of those that join by that.
-    pub(super) fn bind_functions(&mut self) {
-        while !self.unbound.is_empty() {
-            let mut batch = std::mem::take(&mut self.unbound);
-            batch.sort_by(|left, right| {
-                let name = |unbound: &Unbound| &self.program.functions[unbound.id.0 as usize].mangled;
-                name(left).cmp(name(right))
-            });
-            for unbound in batch {
-                match self.bind_function(&unbound) {
-                    Ok(body) => self.program.functions[unbound.id.0 as usize].body = body,
-                    Err(error) => self.diagnostics.push(*error),
-                }
+    /// Binds the bodies of functions that joined, in one walk over their names in order. A function that joins meanwhile
+    /// is met if the walk has yet to come to its name, else by the next walk (elaborate.cxx: `semantic_pass_symbols`, which
+    /// walks a map that grows; there is one walk for each file).
+    pub(super) fn bind_functions_once(&mut self) {
+        let mut at: ops::Bound<(SmolStr, FunctionId)> = ops::Bound::Unbounded;
+        while let Some((name, _)) = self.unbound.range((at, ops::Bound::Unbounded)).next() {
+            let name = name.clone();
+            let Some(unbound) = self.unbound.remove(&name) else { break };
+            at = ops::Bound::Excluded(name);
+            match self.bind_function(&unbound) {
+                Ok(body) => self.program.functions[unbound.id.0 as usize].body = body,
+                Err(error) => self.diagnostics.push(*error),
             }
         }
+    }
+
+    /// The name of a function as upstream sorts them: that of a private one has the path of its file.
+    fn sorted_name(&mut self, mangled: &SmolStr, file: FileId) -> SmolStr {
+        if !mangled.starts_with("__private_") {
+            return mangled.clone();
+        }
+        let tag = self.file_tag(file);
+        let Some(rest) = mangled.strip_prefix(&*format_smolstr!("__private_{tag}_")) else {
+            return mangled.clone();
+        };
+        let path = self.library.name(file).unwrap_or(tag);
+        let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+        let path: String = path.chars().map(plain).collect();
+        format_smolstr!("__private_{path}_{rest}")
     }
 
     fn bind_function(&mut self, unbound: &Unbound) -> Result<FunctionBody, Box<Diagnostic>> {

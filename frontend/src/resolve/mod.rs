@@ -6,7 +6,9 @@
 
 mod alias;
 mod bind;
+mod decide;
 pub mod derive;
+mod entry;
 pub mod executable;
 mod functions;
 pub mod library;
@@ -36,7 +38,7 @@ use library::Library;
 use pattern::PatternTree;
 use scope::GlobalFacts;
 use smol_str::{SmolStr, format_smolstr};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use uses::{ContextUse, ScriptUse};
@@ -71,7 +73,8 @@ struct Resolver<'a> {
 
     candidates: HashMap<(SmolStr, Option<FileId>), Rc<Vec<Candidate>>>,
     function_ids: HashMap<(Identity, Option<usize>), FunctionId>,
-    unbound: Vec<Unbound>,
+    /// Functions whose bodies have yet to be bound, in upstream's order.
+    unbound: BTreeMap<(SmolStr, FunctionId), Unbound>,
     sensitive: HashMap<Identity, bool>,
     context_uses: HashMap<Identity, Rc<ContextUse>>,
 
@@ -90,6 +93,8 @@ struct Resolver<'a> {
     entries: usize,
     /// Uses of functions that families bring along: each gets a copy of its own.
     copies: usize,
+    /// C of families, which upstream adds when probes join their groups: after that of all files.
+    late_embeds: Vec<Embed>,
     /// What `--check-version` says about probes.
     version_warnings: Vec<Diagnostic>,
 }
@@ -147,7 +152,7 @@ impl<'a> Resolver<'a> {
             kept_apart: false,
             candidates: HashMap::new(),
             function_ids: HashMap::new(),
-            unbound: Vec::new(),
+            unbound: BTreeMap::new(),
             sensitive: HashMap::new(),
             context_uses: HashMap::new(),
             alias_bodies: HashMap::new(),
@@ -158,6 +163,7 @@ impl<'a> Resolver<'a> {
             derived: 0,
             entries: 0,
             copies: 0,
+            late_embeds: Vec::new(),
             version_warnings: Vec::new(),
         }
     }
@@ -176,38 +182,48 @@ impl<'a> Resolver<'a> {
             }
         }
         let mut next = 0;
-        while let Some(&file) = self.files.get(next) {
-            next += 1;
-            let Some(script) = self.script(file) else { continue };
-            for embed in &script.embeds {
-                self.program.embeds.push(Embed { origin: embed.origin.clone(), code: embed.code.clone() });
+        while next < self.files.len() || !self.unbound.is_empty() {
+            if let Some(&file) = self.files.get(next) {
+                next += 1;
+                self.file(file, listing_functions);
             }
-            let links: Vec<Rc<Link>> = script
-                .probes
-                .iter()
-                .enumerate()
-                .map(|(index, probe)| {
-                    let body = Arc::new(probe.body.clone());
-                    let link = Link::declared(probe.origin.0.clone(), probe.points.clone(), body, false);
-                    Rc::new(link.depends_on_version(script.version_dependent.probes.contains(&index)))
-                })
-                .collect();
-            let mut derived = Vec::new();
-            for link in &links {
-                // Without `rethrow` errors are in the bag already.
-                derived.extend(self.derive_probes(link, false, false).unwrap_or_default());
-            }
-            for matched in derived {
-                self.add_probe(matched);
-            }
-            if listing_functions {
-                self.add_all_functions(&script);
-            }
-            self.bind_functions();
+            self.bind_functions_once();
         }
         if !self.diagnostics.has_errors() {
             self.condition_probe();
-            self.bind_functions();
+            while !self.unbound.is_empty() {
+                self.bind_functions_once();
+            }
+        }
+        self.program.embeds.append(&mut self.late_embeds);
+    }
+
+    /// What a file that joined brings along: its C, its probes, and with `--dump-functions` all its functions.
+    fn file(&mut self, file: FileId, listing_functions: bool) {
+        let Some(script) = self.script(file) else { return };
+        for embed in &script.embeds {
+            self.program.embeds.push(Embed { origin: embed.origin.clone(), code: embed.code.clone() });
+        }
+        let links: Vec<Rc<Link>> = script
+            .probes
+            .iter()
+            .enumerate()
+            .map(|(index, probe)| {
+                let body = Arc::new(probe.body.clone());
+                let link = Link::declared(probe.origin.0.clone(), probe.points.clone(), body, false);
+                Rc::new(link.depends_on_version(script.version_dependent.probes.contains(&index)))
+            })
+            .collect();
+        let mut derived = Vec::new();
+        for link in &links {
+            // Without `rethrow` errors are in the bag already.
+            derived.extend(self.derive_probes(link, false, false).unwrap_or_default());
+        }
+        for matched in derived {
+            self.add_probe(matched);
+        }
+        if listing_functions {
+            self.add_all_functions(&script);
         }
     }
 

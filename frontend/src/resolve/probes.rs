@@ -5,10 +5,11 @@ use super::Resolver;
 use super::alias::{Link, chain_text};
 use super::bind::reads_global;
 use super::derive::{Derived, Effect};
+use super::entry::EntryStatements;
 use super::pattern::Matched;
 use super::point_text;
 use super::scope::{Owner, Scope};
-use super::targets::{EntryStatements, ProbeContext};
+use super::targets::ProbeContext;
 use crate::hir::{Body, Bound, Embed, Lineage, Local, Probe, VarRef};
 use crate::optimise::rewrite::{Name, drop_unused_entry_locals, names_in_stmt};
 use crate::source::{Expansion, ExpansionKind, FileId, Pos, Token, TokenKind};
@@ -110,9 +111,9 @@ impl Resolver<'_> {
                     }
                 }
                 Effect::Embed(code) => {
-                    if self.program.embeds.iter().all(|embed| embed.code != *code) {
+                    if self.late_embeds.iter().all(|embed| embed.code != *code) {
                         let origin = derived.point.components[0].origin.clone();
-                        self.program.embeds.push(Embed { origin, code: code.clone() });
+                        self.late_embeds.push(Embed { origin, code: code.clone() });
                     }
                 }
             }

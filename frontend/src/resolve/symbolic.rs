@@ -2,9 +2,11 @@
 //! the pattern tree, so that listings, suggestions, `?` and `!` work, but never found.
 
 use super::derive::{Access, Answer, DeriveContext, Derived, Family, Param, Pattern};
+use super::executable::find_executable;
 use crate::diag::Diagnostic;
 use crate::session::Session;
-use crate::syntax::ast::ProbePoint;
+use crate::syntax::ast::{Component, ProbePoint};
+use crate::tree::Literal;
 use std::sync::LazyLock;
 
 /// The stand-in family. It gives way wherever another family has the same pattern.
@@ -14,10 +16,10 @@ pub static SYMBOLIC: Symbolic = Symbolic;
 #[derive(Debug)]
 pub struct Symbolic;
 
-type Component = (&'static str, Param);
+type Part = (&'static str, Param);
 
 /// Suffixes of `function(...)`: the suffix, whether it takes `.pc().die()` cookies, and where it is known.
-const FUNCTION: &[(&[Component], bool, Known)] = &[
+const FUNCTION: &[(&[Part], bool, Known)] = &[
     (&[], true, Known::Everywhere),
     (&[("call", Param::None)], true, Known::Everywhere),
     (&[("exported", Param::None)], true, Known::Everywhere),
@@ -33,7 +35,7 @@ const FUNCTION: &[(&[Component], bool, Known)] = &[
 ];
 
 /// Suffixes of `statement(...)`.
-const STATEMENT: &[(&[Component], bool, Known)] =
+const STATEMENT: &[(&[Part], bool, Known)] =
     &[(&[], true, Known::Everywhere), (&[("nearest", Param::None)], true, Known::Everywhere)];
 
 /// Where a suffix is known.
@@ -47,11 +49,11 @@ enum Known {
 }
 
 /// `.pc(N).die(N)` in both orders: cookies that 5.6 puts behind points that it has resolved already.
-const COOKIES: [[Component; 2]; 2] =
+const COOKIES: [[Part; 2]; 2] =
     [[("die", Param::Number), ("pc", Param::Number)], [("pc", Param::Number), ("die", Param::Number)]];
 
 /// Points below a process other than functions and statements.
-const PROCESS: &[&[Component]] = &[
+const PROCESS: &[&[Part]] = &[
     &[("mark", Param::String)],
     &[("provider", Param::String), ("mark", Param::String)],
     &[("plt", Param::None)],
@@ -60,17 +62,17 @@ const PROCESS: &[&[Component]] = &[
     &[("plt", Param::String), ("return", Param::None)],
 ];
 
-const ABSOLUTE: [Component; 2] = [("statement", Param::Number), ("absolute", Param::None)];
+const ABSOLUTE: [Part; 2] = [("statement", Param::Number), ("absolute", Param::None)];
 
 /// Collects patterns. The slices live as long as the process: there is one table.
 struct Table(Vec<Pattern>);
 
 impl Table {
-    fn add(&mut self, access: Access, parts: &[&[Component]]) {
+    fn add(&mut self, access: Access, parts: &[&[Part]]) {
         self.0.push(Pattern { components: parts.concat().leak(), access });
     }
 
-    fn functions_and_statements(&mut self, access: Access, root: &[Component]) {
+    fn functions_and_statements(&mut self, access: Access, root: &[Part]) {
         for param in [Param::Number, Param::String] {
             for (head, suffixes) in [("function", FUNCTION), ("statement", STATEMENT)] {
                 for (suffix, cookies, known) in suffixes {
@@ -172,12 +174,35 @@ impl Family for Symbolic {
                 "unspecified process probe is invalid without a -c COMMAND or -x PID [man stapprobes]";
             return Err(Box::new(Diagnostic::semantic("resolve/process-unspecified", message)));
         }
+        check_executable(context, first)?;
         Err(Box::new(
             Diagnostic::semantic("resolve/no-match", "no match")
                 .limitation("probe points that need symbols or debug information are not supported yet"),
         ))
     }
 }
+
+/// A program that is named, by neither path, pattern nor build id, must be on the search path (tapsets.cxx:
+/// `dwarf_builder::build`).
+fn check_executable(context: &DeriveContext<'_>, first: &Component) -> Answer<()> {
+    let Some(name) = first.arg.as_ref().filter(|_| first.functor == "process").and_then(Literal::string)
+    else {
+        return Ok(());
+    };
+    let is_build_id = name.len() == BUILD_ID_LENGTH && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if name.contains(['/', '*', '?', '[']) || is_build_id {
+        return Ok(());
+    }
+    let path = find_executable(context.session, context.world, name);
+    if path.is_absolute() {
+        return Ok(());
+    }
+    let message = format!("cannot find executable '{}'", path.display());
+    Err(Box::new(Diagnostic::semantic("resolve/no-executable", message)))
+}
+
+/// How many digits stap takes for a build id.
+const BUILD_ID_LENGTH: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -215,5 +240,33 @@ mod tests {
         unique.sort();
         unique.dedup();
         assert_eq!(unique.len(), text.len());
+    }
+    #[test]
+    fn programs_must_be_there() {
+        use crate::session::Session;
+        use crate::source::{FileId, Pos, Token, TokenKind};
+        use crate::tree::Origin;
+        use crate::world::MemoryWorld;
+        let mut session = Session::for_tests();
+        session.search_path = vec!["/bin".into()];
+        let world = MemoryWorld::new().with_executable("/bin/ls", "");
+        let token = Token::new(TokenKind::Identifier, "process", Pos { file: FileId(0), offset: 0 });
+        let suggestions = true;
+        let context = DeriveContext {
+            session: &session,
+            world: &world,
+            origin: &token,
+            tapset_file: None,
+            suggestions,
+        };
+        let message = |name: &str| {
+            let arg = Some(Literal::String(name.into()));
+            let first = Component { origin: Origin(token.clone()), functor: "process".into(), arg };
+            check_executable(&context, &first).err().map(|error| error.message)
+        };
+        assert_eq!(message("ls"), None);
+        assert_eq!(message("/bin/l*"), None);
+        assert_eq!(message("lss").as_deref(), Some("cannot find executable 'lss'"));
+        assert_eq!(message("/bin/lss"), None);
     }
 }

@@ -1,20 +1,15 @@
-//! What depends on the probe at hand: `$x` and its kin, `@defined`, `@entry`, `@perf`.
-//!
-//! `@defined` is decided here, while binding, and the branch that it rules out is never bound: nothing that is named
-//! only there is looked up or pulled in.
+//! What depends on the probe at hand: `$x` and its kin.
 
 use super::Resolver;
 use super::derive::{Derived, TargetUse, Targets};
-use super::scope::{Owner, Scope};
-use super::uses;
+use super::entry::Saved;
+use super::scope::Scope;
 use crate::diag::Diagnostic;
 use crate::hir::{Bound, Missing};
-use crate::source::{Token, TokenKind};
+use crate::source::Token;
 use crate::syntax::ast::{Function, Parsed};
-use crate::tree::{
-    AssignOp, BinaryOp, Expr, ExprKind, Key, Origin, Stmt, StmtKind, Target, TargetBase, TargetStep, UnaryOp,
-};
-use smol_str::{SmolStr, format_smolstr};
+use crate::tree::{AssignOp, BinaryOp, Expr, ExprKind, Origin, Target, TargetBase, TargetStep};
+use smol_str::format_smolstr;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -30,26 +25,13 @@ pub(super) struct ProbeContext {
     /// Functions of the family, then the copies that targets call.
     functions: RefCell<Vec<Arc<Function>>>,
     /// `@entry` may be used.
-    has_entry: bool,
-    saved: RefCell<Vec<Saved>>,
-}
-
-/// One `@entry(expression)`: the names it goes by.
-#[derive(Debug, Clone)]
-struct Saved {
-    value: Expr<Parsed>,
-    array: SmolStr,
-    counter: SmolStr,
-    local: SmolStr,
-}
-
-/// What the `@entry`s of a handler need on both sides.
-#[derive(Debug)]
-pub(super) struct EntryStatements {
-    /// What the return probe starts with.
-    pub before: Vec<Stmt<Parsed>>,
-    /// What the entry probe does.
-    pub at_entry: Vec<Stmt<Parsed>>,
+    pub has_entry: bool,
+    /// Functions that its handler calls have its context: each that asks for one gets a copy of its own.
+    pub clones: bool,
+    /// Upstream folds the constants of the handler before it looks its names up.
+    pub folds: bool,
+    /// The `@entry`s met so far.
+    pub saved: RefCell<Vec<Saved>>,
 }
 
 impl ProbeContext {
@@ -60,6 +42,8 @@ impl ProbeContext {
             targets: derived.targets.clone(),
             functions: RefCell::new(derived.functions.iter().cloned().map(Arc::new).collect()),
             has_entry: derived.entry.is_some(),
+            clones: derived.plain_calls,
+            folds: derived.folds,
             saved: RefCell::default(),
         }
     }
@@ -119,7 +103,7 @@ impl Resolver<'_> {
     }
 
     /// Asks the family. The outer error is one that no `@defined` hides.
-    fn locate(
+    pub(super) fn locate(
         &mut self,
         scope: &Scope,
         target: &Target<Parsed>,
@@ -211,7 +195,7 @@ impl Resolver<'_> {
         Ok(Some(Expr { origin: expr.origin.clone(), kind }))
     }
 
-    fn bind_target(&mut self, scope: &mut Scope, target: &Target<Parsed>) -> Bind<Target<Bound>> {
+    pub(super) fn bind_target(&mut self, scope: &mut Scope, target: &Target<Parsed>) -> Bind<Target<Bound>> {
         let base = match &target.base {
             TargetBase::Symbol(name) => TargetBase::Symbol(name.clone()),
             TargetBase::Cast { value, type_name, module } => TargetBase::Cast {
@@ -237,159 +221,6 @@ impl Resolver<'_> {
         }
         Ok(Target { base, address_of: target.address_of, path })
     }
-
-    /// The value of an expression that `@defined` or `@probewrite` decides, `None` if nothing does.
-    ///
-    /// # Errors
-    /// Those of the operand of a `@defined` that is no target.
-    pub(super) fn decided(&mut self, scope: &mut Scope, expr: &Expr<Parsed>) -> Bind<Option<i64>> {
-        if !uses::has_predicate(expr) {
-            return Ok(None);
-        }
-        self.decide(scope, expr)
-    }
-
-    fn decide(&mut self, scope: &mut Scope, expr: &Expr<Parsed>) -> Bind<Option<i64>> {
-        Ok(match &expr.kind {
-            ExprKind::Number { value, .. } => Some(*value),
-            ExprKind::Defined(operand) => Some(i64::from(self.is_defined(scope, operand, &expr.origin.0)?)),
-            ExprKind::Unary { op: UnaryOp::Not, operand } => {
-                self.decide(scope, operand)?.map(|value| i64::from(value == 0))
-            }
-            ExprKind::Binary { op: BinaryOp::LogicalAnd, left, right } => match self.decide(scope, left)? {
-                Some(0) => Some(0),
-                Some(_) => self.decide(scope, right)?.map(|value| i64::from(value != 0)),
-                None => None,
-            },
-            ExprKind::Binary { op: BinaryOp::LogicalOr, left, right } => match self.decide(scope, left)? {
-                Some(0) => self.decide(scope, right)?.map(|value| i64::from(value != 0)),
-                Some(_) => Some(1),
-                None => None,
-            },
-            ExprKind::Ternary { condition, then, otherwise } => match self.decide(scope, condition)? {
-                Some(0) => self.decide(scope, otherwise)?,
-                Some(_) => self.decide(scope, then)?,
-                None => None,
-            },
-            _ => None,
-        })
-    }
-
-    /// Whether the operand of a `@defined` exists here.
-    ///
-    /// # Errors
-    /// Those of an operand that is no target: `@defined` does not hide an unknown function.
-    pub(super) fn is_defined(
-        &mut self,
-        scope: &mut Scope,
-        operand: &Expr<Parsed>,
-        token: &Token,
-    ) -> Bind<bool> {
-        let has_targets = scope.probe.as_ref().is_some_and(|probe| probe.has_targets());
-        match &operand.kind {
-            ExprKind::Target(target) => {
-                if matches!(target.base, TargetBase::Symbol(_)) && !has_targets {
-                    self.warn_collapsed(token);
-                    return Ok(false);
-                }
-                let is_found = self.locate(scope, target, &TargetUse::Read, operand)?.is_ok();
-                let is_assumed = self.session.mode.is_dump() && !matches!(target.base, TargetBase::Symbol(_));
-                if let TargetBase::Cast { module, .. } | TargetBase::Var { module, .. } = &target.base
-                    && module.is_empty()
-                    && !is_found
-                    && !is_assumed
-                {
-                    // Nobody knows where to look, not even with debug information.
-                    self.warn_collapsed(token);
-                }
-                Ok(is_found || is_assumed)
-            }
-            ExprKind::Defined(_) | ExprKind::Number { .. } | ExprKind::String(_) => Ok(true),
-            ExprKind::Entry(inner) if scope.probe.as_ref().is_some_and(|probe| probe.has_entry) => {
-                // What is saved at the entry is a local here, whatever it is there: it joins the handler.
-                self.entry(scope, inner, token)?;
-                Ok(true)
-            }
-            ExprKind::Perf(name) => Ok(self.program.perf_counters.iter().any(|(counter, _)| counter == name)),
-            ExprKind::Enumerator(_) | ExprKind::EnumName { .. } => Ok(false),
-            _ => {
-                self.expr(scope, operand)?;
-                self.warn_collapsed(token);
-                Ok(false)
-            }
-        }
-    }
-
-    fn warn_collapsed(&mut self, token: &Token) {
-        // Older ones are silent (NEWS of 5.4: more is checked of what is elided).
-        if self.session.version.before(5, 4) {
-            return;
-        }
-        let message = "Collapsing unresolved @define to 0 [stapprobes]";
-        self.diagnostics.push(Diagnostic::warning("resolve/collapsed-defined", message).at(token));
-    }
-
-    /// `@entry(value)`: a local that the start of the handler fills with what the entry probe saved. Outside the
-    /// handler of a return probe it stays what it is.
-    ///
-    /// # Errors
-    /// Those of the value.
-    pub(super) fn entry(
-        &mut self,
-        scope: &mut Scope,
-        value: &Expr<Parsed>,
-        token: &Token,
-    ) -> Bind<Expr<Bound>> {
-        let probe = match &scope.probe {
-            Some(probe) if probe.has_entry && scope.owner == Owner::Probe => probe.clone(),
-            // The types pass says that it does not belong here, if it is still there then.
-            _ => {
-                let kind = ExprKind::Entry(Box::new(self.expr(scope, value)?));
-                return Ok(Expr { origin: Origin(token.clone()), kind });
-            }
-        };
-        let array = format_smolstr!("__global_entry_tvar_entry_{}", self.entries);
-        self.entries += 1;
-        let saved = Saved {
-            value: value.clone(),
-            counter: format_smolstr!("{array}_ctr"),
-            local: format_smolstr!("{array}_tmp"),
-            array,
-        };
-        self.add_synthetic_global(token, saved.array.clone());
-        self.add_synthetic_global(token, saved.counter.clone());
-        let name = saved.local.clone();
-        probe.saved.borrow_mut().push(saved);
-        let var = self.scalar(scope, &name, token)?;
-        Ok(Expr { origin: Origin(token.clone()), kind: ExprKind::Var(var) })
-    }
-
-    /// The statements that the `@entry`s met in a handler need, `None` if there was none.
-    pub(super) fn entry_statements(&self, probe: &ProbeContext) -> Option<EntryStatements> {
-        let saved = probe.saved.borrow().clone();
-        let first = saved.first()?;
-        let thread = SmolStr::new_static("_entry_tvar_tid");
-        let take_thread = |made: &Made| {
-            made.assign(made.var(&thread), made.expr(ExprKind::Call { callee: "tid".into(), args: vec![] }))
-        };
-        let start = Made::at(&first.value.origin.0);
-        let mut before = vec![take_thread(&start)];
-        let mut at_entry = vec![take_thread(&start)];
-        for Saved { value, array, counter, local } in &saved {
-            let made = Made::at(&value.origin.0);
-            let depth = || made.index(counter, vec![made.var(&thread)]);
-            let element = |key: Expr<Parsed>| made.index(array, vec![made.var(&thread), key]);
-            let step =
-                |up: bool, prefix: bool| made.expr(ExprKind::Step { up, prefix, operand: Box::new(depth()) });
-            before.push(made.assign(made.var(local), element(depth())));
-            before.push(made.stmt(StmtKind::Delete(element(step(false, false)))));
-            let empty = made.expr(ExprKind::Unary { op: UnaryOp::Not, operand: Box::new(depth()) });
-            let then = Box::new(made.stmt(StmtKind::Delete(depth())));
-            before.push(made.stmt(StmtKind::If { condition: empty, then, otherwise: None }));
-            at_entry.push(made.assign(element(step(true, true)), value.clone()));
-        }
-        Some(EntryStatements { before, at_entry })
-    }
 }
 
 /// Why a target is unresolved where nobody knows targets.
@@ -403,40 +234,4 @@ fn unresolved(target: &Target<Parsed>, token: &Token) -> Diagnostic {
         TargetBase::Value(_) => ("resolve/autocast", "unknown type in dereference".to_string()),
     };
     Diagnostic::semantic(site, message).at(token).limitation(target.limitation())
-}
-
-/// Builds nodes that stand for one token.
-struct Made {
-    origin: Origin,
-}
-
-impl Made {
-    fn at(token: &Token) -> Self {
-        // Upstream's have the token as it is, so that warnings about them name the script's place.
-        let mut plain = Token::new(TokenKind::Identifier, token.text.clone(), token.pos);
-        plain.expansion = token.expansion.clone();
-        Made { origin: Origin(plain) }
-    }
-
-    fn expr(&self, kind: ExprKind<Parsed>) -> Expr<Parsed> {
-        Expr { origin: self.origin.clone(), kind }
-    }
-
-    fn stmt(&self, kind: StmtKind<Parsed>) -> Stmt<Parsed> {
-        Stmt { origin: self.origin.clone(), kind }
-    }
-
-    fn var(&self, name: &SmolStr) -> Expr<Parsed> {
-        self.expr(ExprKind::Var(name.clone()))
-    }
-
-    fn index(&self, array: &SmolStr, keys: Vec<Expr<Parsed>>) -> Expr<Parsed> {
-        let keys = keys.into_iter().map(Key::Expr).collect();
-        self.expr(ExprKind::Index { base: array.clone(), keys })
-    }
-
-    fn assign(&self, target: Expr<Parsed>, value: Expr<Parsed>) -> Stmt<Parsed> {
-        let kind = ExprKind::Assign { op: AssignOp::Set, target: Box::new(target), value: Box::new(value) };
-        self.stmt(StmtKind::Expr(self.expr(kind)))
-    }
 }

@@ -119,16 +119,15 @@ fn is_var(expr: &Expr<Parsed>, name: &str) -> bool {
     matches!(&expr.kind, ExprKind::Var(other) if other == name)
 }
 
-/// True if an expression means something else in each probe: `$x`, `@cast` and `@var` without a module, autocasts...
-/// (tapsets.cxx: `context_op_finder`; unlike there, `@defined` counts by its operand, so that fewer functions are
-/// cloned).
+/// True if an expression means something else in each probe: `$x`, `@cast` and `@var` without a module, autocasts,
+/// `@defined`... (tapsets.cxx: `context_op_finder`).
 fn needs_context(expr: &Expr<Parsed>) -> bool {
     match &expr.kind {
         ExprKind::Target(target) => match &target.base {
             TargetBase::Symbol(_) | TargetBase::Value(_) => true,
             TargetBase::Cast { module, .. } | TargetBase::Var { module, .. } => module.is_empty(),
         },
-        ExprKind::Perf(_) | ExprKind::Enumerator(_) => true,
+        ExprKind::Defined(_) | ExprKind::Perf(_) | ExprKind::Enumerator(_) => true,
         ExprKind::EnumName { type_name, module, .. } => type_name.is_empty() || module.is_empty(),
         _ => false,
     }

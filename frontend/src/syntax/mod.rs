@@ -30,7 +30,8 @@ mod tests;
 mod token;
 mod words;
 
-pub use parse::{Parse, parse, parse_macros, parse_probe_pattern, tokens};
+pub(crate) use condition::strverscmp;
+pub use parse::{DEFINED_AGAIN, Parse, parse, parse_macros, parse_probe_pattern, tokens};
 pub use preprocess::LibraryMacros;
 
 #[allow(clippy::all, clippy::panic, clippy::unwrap_used, missing_docs, unused)]

@@ -197,6 +197,9 @@ fn join_strings(stream: &mut Stream, gates: Gates) {
     stream.tokens = joined;
 }
 
+/// Site of the error that a macro of an earlier `.stpm` file is defined again.
+pub const DEFINED_AGAIN: &str = "macro-file-duplicate";
+
 /// Reads a `.stpm` file and adds its macros: all of them, or none if anything is wrong.
 ///
 /// `macros` are those of the files before it in search order.
@@ -237,7 +240,7 @@ pub fn parse_macros(
             let first = Diagnostic::parse("macro-file-first", format!("macro '@{name}' first defined here"))
                 .at(&earlier.token);
             Some(Fault {
-                site: "macro-file-duplicate",
+                site: DEFINED_AGAIN,
                 message,
                 place: super::fault::Place::At(super::token::plain(entry.token.clone())),
                 resume: 0,

@@ -196,3 +196,17 @@ fn embedded_values_that_use_globals_become_functions() {
     assert_eq!(names(&program), "begin | __embedded_value_0 | __global_g");
     check_ids(&program);
 }
+
+#[test]
+fn functions_are_bound_by_name_in_one_walk_for_each_file() {
+    let library = [
+        ("a.stp", "global in_b function b() { in_b = 1 m() a() }"),
+        ("m.stp", "global in_m function m() { in_m = 1 z() }"),
+        ("y.stp", "global in_a, in_z function a() { in_a = 1 } function z() { in_z = 1 }"),
+    ];
+    let (program, diagnostics) = run(&library, "probe begin { b() }");
+    assert_eq!(messages(&diagnostics), Vec::<String>::new());
+    // `a` comes before `b`, so that the walk is past it.
+    let globals: Vec<&str> = program.globals.iter().map(|global| global.name.as_str()).collect();
+    assert_eq!(globals, ["in_b", "in_m", "in_z", "in_a"]);
+}

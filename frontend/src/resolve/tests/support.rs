@@ -90,6 +90,8 @@ impl Family for TestFamily {
         let mut derived = Derived::plain(point.clone(), Arc::new(Nothing));
         if point.components[0].functor == "kp" {
             derived.targets = Some(Arc::new(OneVariable));
+            derived.plain_calls = true;
+            derived.folds = true;
             if point.components.len() == 3 {
                 let mut at_entry = derived.clone();
                 at_entry.point.components.pop();
