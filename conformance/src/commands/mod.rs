@@ -4,6 +4,7 @@ pub mod bench;
 pub mod cases;
 pub mod compare;
 pub mod oracle;
+pub mod random;
 pub mod round_trip;
 pub mod run;
 pub mod suite;

@@ -113,9 +113,9 @@ fn globals(
                 continue;
             }
             let others = program.globals.iter().zip(&keep).filter(|(_, keep)| **keep);
-            // The variable itself stays among the candidates, as upstream has it.
+            // The variable itself stays among the candidates, as upstream has it, and so do private ones.
             let names: BTreeSet<SmolStr> = others
-                .filter(|(other, _)| !other.private && other.name != global.mangled)
+                .filter(|(other, _)| other.name != global.mangled)
                 .map(|(other, _)| other.name.clone())
                 .collect();
             round.never_assigned("global", &global.name, &names, &global.origin);
@@ -128,7 +128,7 @@ fn globals(
 }
 
 fn global_names(program: &Program) -> impl Iterator<Item = SmolStr> + '_ {
-    program.globals.iter().filter(|global| !global.private).map(|global| global.name.clone())
+    program.globals.iter().map(|global| global.name.clone())
 }
 
 impl Round<'_> {
