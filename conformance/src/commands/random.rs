@@ -37,7 +37,7 @@ pub struct Arguments {
     /// Only print the programs
     #[arg(long)]
     print: bool,
-    /// Compare this script instead of random ones; a first line `# options: WORDS` gives it options
+    /// Compare this script instead of random ones; a line `# options: WORDS` gives it options
     #[arg(long)]
     script: Vec<std::path::PathBuf>,
 }
@@ -63,7 +63,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut named: Vec<(String, Program)> = Vec::new();
     for path in &arguments.script {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        named.push((path.display().to_string(), Program::of_text(&text)));
+        let program = Program::of_text(&text).map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))?;
+        named.push((path.display().to_string(), program));
     }
     if named.is_empty() {
         named.extend(seeds.iter().map(|&seed| (seed.to_string(), generate::program(seed))));

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::case::split_words;
+
 /// The type of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -145,12 +147,12 @@ impl Expression {
 
 impl Program {
     /// A script that was not made by chance, as one declaration; a line `# options: WORDS` gives it options.
-    pub fn of_text(text: &str) -> Program {
-        let options = text.lines().filter_map(|line| line.strip_prefix("# options:"));
-        Program {
-            options: options.flat_map(str::split_whitespace).map(str::to_owned).collect(),
-            declarations: vec![statement![text]],
-        }
+    ///
+    /// # Errors
+    /// The words have a quote that does not end.
+    pub fn of_text(text: &str) -> Result<Program, String> {
+        let words = text.lines().find_map(|line| line.strip_prefix("# options:")).unwrap_or_default();
+        Ok(Program { options: split_words(words)?, declarations: vec![statement![text]] })
     }
 
     /// How many statements there are, those inside others included.

@@ -44,10 +44,9 @@ impl Generator {
                 format!("{before}({inside})")
             }
             1 => {
-                // stap 5.6 dies of some repeated groups and of some whose branches can be empty.
-                let branches = ["ab", "b", "[abc]1", "a.", "c"];
-                let (left, right) = (self.dice.pick(&branches), self.dice.pick(&branches));
-                format!("({left}|{right}){}", self.atom())
+                // stap 5.6 dies of many groups that are repeated or have branches, so those do not capture.
+                let (left, right) = (self.atoms(2), self.atoms(1));
+                format!("(?:{left}|{right}){}", self.atom())
             }
             2 => {
                 let (inside, after) = (self.atom(), self.atom());
