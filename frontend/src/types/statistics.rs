@@ -132,9 +132,12 @@ impl Collector<'_> {
     fn stmt(&mut self, stmt: &Stmt<Bound>) -> Result<(), Thrown> {
         if let StmtKind::Foreach(foreach) = &stmt.kind {
             self.sorted(foreach);
+            if let Indexable::Hist(hist) = &foreach.base {
+                self.hist(hist)?;
+            }
         }
         let mut result = Ok(());
-        children_but_slices(stmt, &mut |child| {
+        stmt_children(stmt, &mut |child| {
             if result.is_ok() {
                 result = match child {
                     Child::Expr(expr) => self.expr(expr),
