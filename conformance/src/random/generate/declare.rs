@@ -90,7 +90,7 @@ impl Generator {
             let histogram = match self.dice.below(3) {
                 0 => Histogram::None,
                 1 => Histogram::Log,
-                _ => Histogram::Linear(self.dice.pick(&LINEAR[..])),
+                _ => Histogram::Linear(self.dice.pick(LINEAR)),
             };
             if self.dice.chance(50) {
                 self.declare_array(Value::Statistic(histogram), declarations);

@@ -243,22 +243,19 @@ impl Generator {
         let all = self.globals(
             |global| matches!(&global.value, Value::Statistic(histogram) if *histogram != Histogram::None),
         );
-        let (Some(head), Some(again)) =
-            (self.one_of(&all).and_then(|index| self.histogram(scope, index, 0)), Some(scope.careless))
-        else {
-            return self.print(scope, depth);
-        };
+        let head = self.one_of(&all).and_then(|index| self.histogram(scope, index, 0));
+        let Some(head) = head else { return self.print(scope, depth) };
         scope.has_effects = true;
         let bucket = self.name("h");
         let show = statement![
-            format!("if ("),
+            "if (",
             head.clone(),
             format!("[{bucket}]) printf(\"%d:%d \", {bucket}, "),
             head.clone(),
             format!("[{bucket}]);")
         ];
         let walk = statement![format!("foreach ({bucket} in "), head, ") ", vec![show]];
-        match again {
+        match scope.careless {
             true => walk,
             false => statement!["try ", vec![walk], " catch (hm) { println(hm); }"],
         }
