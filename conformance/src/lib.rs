@@ -8,6 +8,7 @@ pub mod dejagnu;
 pub mod end_to_end;
 pub mod lab;
 pub mod live;
+pub mod random;
 pub mod report;
 pub mod suite;
 pub mod tool;

@@ -27,6 +27,8 @@ enum Command {
     Suite(commands::suite::Arguments),
     /// Compare rstap with stap on our own command lines: listings and small scripts
     Compare(commands::Choice),
+    /// Compare rstap with stap on programs made by chance
+    Random(commands::random::Arguments),
     /// Measure rstap and stap side by side
     Bench(commands::bench::Arguments),
     /// List the roots, or make some
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Oracle(arguments) => commands::oracle::run(&arguments),
         Command::Suite(arguments) => commands::suite::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
+        Command::Random(arguments) => commands::random::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Roots(arguments) => commands::tools::roots(&arguments),
         Command::Shell(arguments) => commands::tools::shell(&arguments),

@@ -330,6 +330,7 @@ mod tests {
             let remark = renderer.diagnostic(&sources, &about(Diagnostic::remark("y", "skipped")));
             assert_eq!(squeeze(remark), format!("{error}|1 parse error."));
             assert_eq!(renderer.errors(), 0);
+            let mut renderer = plain(filter);
             let warning = renderer.diagnostic(&sources, &about(Diagnostic::warning("y", "skipped")));
             let rest = if suppress_warnings { "" } else { "|WARNING: skipped" };
             assert_eq!(squeeze(warning), format!("{error}|1 parse error.{rest}"));

@@ -6,6 +6,34 @@
 use frontend::hir::{GlobalId, LocalId};
 use frontend::tree::{BinaryOp, SortDirection, StatOp, UnaryOp};
 use smol_str::SmolStr;
+use std::ops::Deref;
+
+/// A position in the script as text. All are equal: what does the same in two places is the same, and messages about it name
+/// the first place, as stap's do (translate.cxx: `c_unparser::get_probe_dupe`).
+#[derive(Clone, Debug)]
+pub struct Spot(pub SmolStr);
+
+impl From<String> for Spot {
+    fn from(text: String) -> Spot {
+        Spot(text.into())
+    }
+}
+
+impl PartialEq for Spot {
+    fn eq(&self, _: &Spot) -> bool {
+        true
+    }
+}
+
+impl Eq for Spot {}
+
+impl Deref for Spot {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
 
 /// Something that holds a number or a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -204,14 +232,14 @@ pub struct Call {
     /// Buffer for a string result.
     pub result: Option<Place>,
     /// Position of the call.
-    pub at: SmolStr,
+    pub at: Spot,
 }
 
 /// A step of a body.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
     /// Where the following statement stands in the script; a comment.
-    Position(SmolStr),
+    Position(Spot),
     /// `place = value;` on numbers.
     Set(Place, Val),
     /// `place op= value;` on numbers.
@@ -250,14 +278,14 @@ pub enum Op {
         /// The error.
         fault: Fault,
         /// Position to blame.
-        at: SmolStr,
+        at: Spot,
     },
     /// Subtracts statements from what the handler may still run.
     Actions {
         /// How many.
         count: u32,
         /// Position to blame.
-        at: SmolStr,
+        at: Spot,
     },
     /// Takes the probe's locks; nothing before can have taken them.
     FirstLock,
@@ -272,7 +300,7 @@ pub enum Op {
     /// Raises "all functions exhausted" if the last call said `next`.
     Exhausted {
         /// Position to blame.
-        at: SmolStr,
+        at: Spot,
     },
     /// Number result of the function that was just called.
     TakeResult {
@@ -299,7 +327,7 @@ pub enum Op {
         /// Number of bytes.
         size: Val,
         /// Position to blame.
-        at: SmolStr,
+        at: Spot,
     },
     /// Prints a histogram.
     PrintHist {
@@ -319,7 +347,7 @@ pub enum Op {
         /// Value.
         value: Arg,
         /// Position to blame.
-        at: SmolStr,
+        at: Spot,
     },
     /// Adds a sample to a scalar statistic.
     Sample(GlobalId, Val),
@@ -332,7 +360,7 @@ pub enum Op {
         /// Sample.
         value: Val,
         /// Position to blame.
-        at: SmolStr,
+        at: Spot,
     },
     /// Fetches a pointer to a statistic.
     FetchStat {
@@ -346,7 +374,7 @@ pub enum Op {
         /// Pointer temporary.
         data: u32,
         /// Position to blame.
-        at: SmolStr,
+        at: Spot,
     },
     /// A count or sum: 0 if the pointer is null.
     CountOrSum {
@@ -362,7 +390,7 @@ pub enum Op {
         /// The array.
         array: GlobalId,
         /// Position to blame.
-        at: SmolStr,
+        at: Spot,
     },
     /// Sorts an array.
     Sort {

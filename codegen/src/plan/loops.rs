@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn actions() -> Op {
-        Op::Actions { count: 1, at: "x".into() }
+        Op::Actions { count: 1, at: "x".to_owned().into() }
     }
 
     #[test]

@@ -32,7 +32,9 @@ impl<'a> Planner<'a> {
         let count = self.cx.program.probes.len();
         let mut probes: Vec<ProbePlan> =
             (0..count).filter_map(|index| self.collect(|this| this.probe(index, &locks))).collect();
-        share_handlers(&mut probes);
+        if !self.cx.session.unoptimized {
+            share_handlers(&mut probes);
+        }
         probes
     }
 
@@ -191,7 +193,6 @@ fn share_handlers(probes: &mut [ProbePlan]) {
                 && probe.owns_handler
                 && !probe.body.has_entry_locals
                 && other.group == probe.group
-                && other.position == probe.position
                 && other.body == probe.body
                 && other.locks == probe.locks
                 && other.conditions == probe.conditions

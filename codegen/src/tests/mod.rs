@@ -246,6 +246,17 @@ fn handlers_that_run_side_by_side_lock_what_they_share() {
 }
 
 #[test]
+fn what_is_the_same_in_two_places_is_one_handler() {
+    let script = "global n probe begin(1) { n++ } probe begin(2) { n++ } probe end { println(n) }";
+    let owners = |session: &Session| {
+        let plan = plan_with(session, script).expect("a plan");
+        plan.probes.iter().filter(|probe| probe.owns_handler).count()
+    };
+    assert_eq!(owners(&session()), 2);
+    assert_eq!(owners(&Session { unoptimized: true, ..session() }), 3);
+}
+
+#[test]
 fn the_same_script_gives_the_same_bytes() {
     let script = "global a, b, c probe begin { a[1] = 2 b <<< 3 c = \"x\" } \
                   probe end { foreach (k in a) println(k, @count(b), c) }";

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod emitted;
 mod here;
 pub mod oracle;
+pub mod random;
 pub mod round_trip;
 pub mod run;
 pub mod suite;

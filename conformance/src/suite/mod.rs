@@ -233,7 +233,7 @@ impl<'a> Bench<'a> {
             Start::Analyse(words) => {
                 key.update(format!("{words:?}").as_bytes());
             }
-            Start::Stap(_) | Start::Program(_) | Start::ParsedAgain(_) => {}
+            Start::Stap(_) | Start::Program(_) | Start::ParsedAgain(_) | Start::Emitted(_) => {}
         }
         let kept =
             self.lab.verdict_dir()?.join(format!("{}-{}", self.root.suite(), &key.finalize().to_hex()[..32]));

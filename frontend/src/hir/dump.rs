@@ -63,13 +63,12 @@ struct Dump<'a> {
 
 /// The chain of points between its comment signs. Before 5.0 no point of a chain had a chain of its own
 /// (observed: 4.8).
-fn chain(probe: &Probe, level: &Version) -> String {
-    let chain = &probe.lineage.chain;
+fn chain(chain: &str, level: &Version) -> String {
     if !level.before(5, 0) {
         return format!(" /* {chain} */ ");
     }
     let mut flat = String::new();
-    let mut rest = chain.as_str();
+    let mut rest = chain;
     while let Some((before, nested)) = rest.split_once(" /* ") {
         flat.push_str(before);
         rest = nested.split_once(" */ ").map_or("", |(_, after)| after);
@@ -138,7 +137,12 @@ impl Dump<'_> {
         }
         for (probe, locals) in program.probes.iter().zip(&self.types.probe_locals) {
             self.write_point(out, probe)?;
-            writeln!(out, "{}", chain(probe, self.level))?;
+            // Conditions in it may name private variables.
+            let mut points = probe.lineage.chain.clone();
+            for (prefix, path) in &self.files {
+                points = points.replace(prefix.as_str(), path).into();
+            }
+            writeln!(out, "{}", chain(&points, self.level))?;
             write_locals(out, &self.variables(&probe.body.locals, locals))?;
             if verbosity > 0 {
                 self.write_body(out, &probe.body, probe.plain_calls)?;

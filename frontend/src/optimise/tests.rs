@@ -14,6 +14,7 @@ fn warnings_come_from_the_first_round_and_the_users_files() {
         r#"
         global unused probe begin { z = 5; println(1) }
         global x, y probe begin { x = y + 1; println(x) }
+        private global xx = 1 global x, y probe begin { x = y + xx; println(x) }
         probe begin { count = 1; cuont++; println(count, coutn) coutn }
         function f(a) { return 1 } probe begin { f(pid()) println(1) }
         probe begin { 4++ }
@@ -26,6 +27,8 @@ fn warnings_come_from_the_first_round_and_the_users_files() {
                 warning: Eliding side-effect-free expression  @ 1:29 'z'
             global x, y probe begin { x = y + 1; println(x) }
                 warning: never-assigned global variable 'y' (similar: y, x) @ 1:11 'y'
+            private global xx = 1 global x, y probe begin { x = y + xx; println(x) }
+                warning: never-assigned global variable 'y' (similar: y, x, xx) @ 1:33 'y'
             probe begin { count = 1; cuont++; println(count, coutn) coutn }
                 warning: never-assigned local variable 'coutn' (similar: count, cuont) @ 1:50 'coutn'
                 warning: Eliding side-effect-free expression  @ 1:57 'coutn'

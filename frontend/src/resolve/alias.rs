@@ -147,11 +147,11 @@ impl Link {
 
 /// ` <- a <- b`: the link and those it was expanded from. Only the declaration that a probe was derived from without
 /// any alias shows resolved names in its conditions: aliases work with copies.
-pub(super) fn chain_text(link: &Link, is_global: &dyn Fn(&str) -> bool) -> String {
+pub(super) fn chain_text(link: &Link, mangled: &dyn Fn(&str) -> Option<SmolStr>) -> String {
     let mut text = String::new();
     for (index, step) in link.chain().enumerate() {
         if index == 0 && step.alias.is_none() {
-            let point = |point: &ProbePoint| super::text::resolved_point_text(point, true, is_global);
+            let point = |point: &ProbePoint| super::text::resolved_point_text(point, true, mangled);
             let points: Vec<String> = step.points.iter().map(point).collect();
             let _ = write!(text, " <- {}", points.join(","));
         } else {

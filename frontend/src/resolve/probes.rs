@@ -127,12 +127,19 @@ impl Resolver<'_> {
             .filter(|alias| alias.well_formed)
             .last()
             .map(|alias| alias.point.clone());
-        let is_global = |name: &str| self.program.globals.iter().any(|global| global.name == name);
+        let file = link.origin.outermost().pos.file;
+        let mangled = |name: &str| {
+            // A private one hides those of other files.
+            let named = || self.program.globals.iter().filter(|global| global.name == name);
+            let own = named().find(|global| global.private && global.file == file);
+            let found = own.or_else(|| named().find(|global| !global.private));
+            found.map(|global| global.mangled.clone())
+        };
         let mut chain = match &derived.via {
             Some(via) => format!(" <- {}", point_text(via, true)),
             None => String::new(),
         };
-        chain += &chain_text(link, &is_global);
+        chain += &chain_text(link, &mangled);
         Lineage {
             script_point: outermost.or_else(|| derived.via.clone()),
             chain: chain.into(),

@@ -3,17 +3,17 @@
 use crate::syntax::ast::{Parsed, ProbePoint};
 use crate::tree::Literal;
 use crate::tree::print::{self, Form, Names};
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 use std::fmt::Write;
 
-/// Names in conditions: as written, or, if `mangled` says that a name is a global's, by their C names.
+/// Names in conditions: as written, or, where `mangled` knows a name to be a global's, by their C names.
 struct ConditionNames<'a> {
-    is_global: &'a dyn Fn(&str) -> bool,
+    mangled: &'a dyn Fn(&str) -> Option<SmolStr>,
 }
 
 impl Names<Parsed> for ConditionNames<'_> {
     fn variable(&self, name: &SmolStr) -> SmolStr {
-        if (self.is_global)(name) { format_smolstr!("__global_{name}") } else { name.clone() }
+        (self.mangled)(name).unwrap_or_else(|| name.clone())
     }
 
     fn callee(&self, name: &SmolStr) -> SmolStr {
@@ -23,14 +23,14 @@ impl Names<Parsed> for ConditionNames<'_> {
 
 /// A probe point; `extras` adds `?`, `!` and the condition as written.
 pub fn point_text(point: &ProbePoint, extras: bool) -> String {
-    resolved_point_text(point, extras, &|_| false)
+    resolved_point_text(point, extras, &|_| None)
 }
 
 /// The same with the C names of globals in the condition, as upstream prints it once names are resolved.
 pub(super) fn resolved_point_text(
     point: &ProbePoint,
     extras: bool,
-    is_global: &dyn Fn(&str) -> bool,
+    mangled: &dyn Fn(&str) -> Option<SmolStr>,
 ) -> String {
     let mut text = String::new();
     for (index, component) in point.components.iter().enumerate() {
@@ -51,7 +51,7 @@ pub(super) fn resolved_point_text(
             text.push('?');
         }
         if let Some(condition) = &point.condition {
-            let names = ConditionNames { is_global };
+            let names = ConditionNames { mangled };
             let _ = write!(text, " if ({})", print::expr(&names, Form::Upstream, condition));
         }
     }

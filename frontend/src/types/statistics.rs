@@ -132,6 +132,9 @@ impl Collector<'_> {
     fn stmt(&mut self, stmt: &Stmt<Bound>) -> Result<(), Thrown> {
         if let StmtKind::Foreach(foreach) = &stmt.kind {
             self.sorted(foreach);
+            if let Indexable::Hist(hist) = &foreach.base {
+                self.hist(hist)?;
+            }
         }
         let mut result = Ok(());
         stmt_children(stmt, &mut |child| {
@@ -268,12 +271,25 @@ fn read_only(token: &Token) -> Diagnostic {
     Diagnostic::semantic("statistics.bucket", "Assignment to read-only histogram bucket").at(token)
 }
 
+/// As [`stmt_children`], without what chooses a slice to walk: that is evaluated once, before the first round, and upstream does
+/// not look there for changes (staptree.cxx: `traversing_visitor::visit_foreach_loop`).
+fn children_but_slices<'a>(stmt: &'a Stmt<Bound>, visit: &mut dyn FnMut(Child<'a, Bound>)) {
+    let StmtKind::Foreach(foreach) = &stmt.kind else { return stmt_children(stmt, visit) };
+    if let Indexable::Hist(hist) = &foreach.base {
+        visit(Child::Expr(&hist.stat));
+    }
+    if let Some(limit) = &foreach.limit {
+        visit(Child::Expr(limit));
+    }
+    visit(Child::Stmt(&foreach.body));
+}
+
 /// Calls `found` for every array whose element an expression of a statement changes; `None` for buckets.
 fn changes_in_stmt(stmt: &Stmt<Bound>, found: &mut dyn FnMut(Option<GlobalId>, &Token)) {
     if let StmtKind::Delete(operand) = &stmt.kind {
         changed_element(operand, found);
     }
-    stmt_children(stmt, &mut |child| match child {
+    children_but_slices(stmt, &mut |child| match child {
         Child::Expr(expr) => changes_in_expr(expr, found),
         Child::Stmt(stmt) => changes_in_stmt(stmt, found),
     });
@@ -319,7 +335,7 @@ impl IterationCheck<'_> {
             _ => {}
         }
         let mut result = Ok(());
-        stmt_children(stmt, &mut |child| match child {
+        children_but_slices(stmt, &mut |child| match child {
             Child::Expr(expr) => self.expr(expr),
             Child::Stmt(stmt) => {
                 if result.is_ok() {

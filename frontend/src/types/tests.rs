@@ -177,6 +177,8 @@ fn statistics_and_iterated_arrays() {
         global s probe begin { s <<< 1; print(@hist_log(s)); print(@hist_linear(s,0,10,1)) }
         global a probe begin { a[1] = 1; foreach (x in a) a[x] = 3 println(a[1])}
         global a probe begin { a[1] = 1; foreach (x in a) delete a[x] println(a[1])}
+        global a probe begin { a[1] = 1; foreach (x in a[a[2]++]) println(a[x])}
+        global a probe begin { a[1] = 1; foreach (x in a limit a[2]++) println(a[x])}
         global a probe begin { a[1] = 1; foreach (x in a) f(); println(a[1])} function f() { a[1] = 2 }
         global a probe begin { a[1] = 1; foreach (x in a) f(); println(a[1])} function f() { g() } function g() { a[1] = 2 }
         global s probe begin { s <<< f() } function f() %{ /* pragma:read:s */ 1 %}
@@ -192,6 +194,9 @@ fn statistics_and_iterated_arrays() {
                 error: variable 'a' modified during 'foreach' iteration @ 1:51 'a'
             global a probe begin { a[1] = 1; foreach (x in a) delete a[x] println(a[1])}
                 error: variable 'a' modified during 'foreach' iteration @ 1:58 'a'
+            global a probe begin { a[1] = 1; foreach (x in a[a[2]++]) println(a[x])}
+            global a probe begin { a[1] = 1; foreach (x in a limit a[2]++) println(a[x])}
+                error: variable 'a' modified during 'foreach' iteration @ 1:56 'a'
             global a probe begin { a[1] = 1; foreach (x in a) f(); println(a[1])} function f() { a[1] = 2 }
                 error: function call modifies var 'a' during 'foreach' iteration @ 1:51 'f'
             global a probe begin { a[1] = 1; foreach (x in a) f(); println(a[1])} function f() { g() } function g() { a[1] = 2 }

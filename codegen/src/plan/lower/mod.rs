@@ -14,7 +14,7 @@ mod value;
 pub use stmt::Duty;
 
 use super::effects::{EffectTable, Effects};
-use super::ir::{Arg, CursorRead, Label, LabelKind, Op, Place, Text, Val};
+use super::ir::{Arg, CursorRead, Label, LabelKind, Op, Place, Spot, Text, Val};
 use super::{Format, FormatTable, Params, RegexTable, Sizes, names};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Bound, Callee, GlobalId, LocalId, Program, VarRef};
@@ -22,7 +22,6 @@ use frontend::session::Session;
 use frontend::source::{SourceMap, Token};
 use frontend::tree::{Expr, ExprKind};
 use frontend::types::{Owner, Type, TypeTable};
-use smol_str::SmolStr;
 use std::collections::BTreeSet;
 
 /// Result of a planning step; boxed, because diagnostics are large.
@@ -157,7 +156,7 @@ impl<'a> Lowerer<'a> {
         Ok((inner, result?))
     }
 
-    fn blame(&self, token: &Token) -> SmolStr {
+    fn blame(&self, token: &Token) -> Spot {
         names::blame(self.cx.sources, token).into()
     }
 

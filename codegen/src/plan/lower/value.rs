@@ -2,7 +2,7 @@
 
 use super::{Lowerer, Planned, Reads};
 use crate::plan::effects::{pragma_globals, tagged};
-use crate::plan::ir::{Arg, CodeResult, Fault, Op, Place, Text, Val};
+use crate::plan::ir::{Arg, CodeResult, Fault, Op, Place, Spot, Text, Val};
 use frontend::hir::Bound;
 use frontend::tree::{BinaryOp, Expr, ExprKind, Indexable};
 use smol_str::SmolStr;
@@ -106,7 +106,7 @@ impl Lowerer<'_> {
     }
 
     /// A divisor that is known not to be 0.
-    pub(super) fn checked_divisor(&mut self, divisor: Val, at: SmolStr) -> Val {
+    pub(super) fn checked_divisor(&mut self, divisor: Val, at: Spot) -> Val {
         if let Val::Const(value) = divisor
             && value != 0
         {

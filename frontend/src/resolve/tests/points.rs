@@ -109,6 +109,13 @@ fn conditions_guard_the_handler() {
 }
 
 #[test]
+fn conditions_name_the_globals_of_their_file() {
+    let (program, _) = run(&[], "private global p global g probe begin if (p > g) { println(1) }");
+    let chain = &program.probes[0].lineage.chain;
+    assert_eq!(chain, " <- begin if ((__private_script_p) > (__global_g))");
+}
+
+#[test]
 fn a_timeout_is_a_timer_that_exits() {
     let mut session = Session::for_tests();
     session.timeout_ms = Some(1500);
