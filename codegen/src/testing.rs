@@ -1,4 +1,4 @@
-//! For tests: runtimes as data.
+//! For tests: runtimes as data, and the machine's C compilers.
 
 use runtime_shim::profile::{HwBreakpoint, LastStatement, Level, Protocol, RuntimeProfile};
 
@@ -34,4 +34,24 @@ pub fn profile(major: u32, minor: u32) -> RuntimeProfile {
         stat_add_preempt_off: from((5, 2)),
         newer: None,
     }
+}
+
+/// The C compilers of this machine: the one that `CC` names, or else the usual one, and clang. Empty if there is none.
+pub fn c_compilers() -> Vec<cc::Tool> {
+    let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let tool = |program: Option<&str>| {
+        let mut build = cc::Build::new();
+        build.target(&host).host(&host).opt_level(0).no_default_flags(true).cargo_metadata(false);
+        if let Some(program) = program {
+            build.compiler(program);
+        }
+        build.try_get_compiler().ok()
+    };
+    let runs =
+        |tool: &cc::Tool| tool.to_command().arg("--version").output().is_ok_and(|out| out.status.success());
+    let mut tools: Vec<cc::Tool> = tool(None).into_iter().filter(runs).collect();
+    if !tools.iter().any(cc::Tool::is_like_clang) {
+        tools.extend(tool(Some("clang")).filter(runs));
+    }
+    tools
 }

@@ -86,7 +86,7 @@ fn write(field: &mut [u8], value: u64, little_endian: bool) {
 mod tests {
     use super::super::{Wanted, from_elf};
     use super::*;
-    use std::process::Command;
+    use crate::testing::c_compilers;
 
     const SOURCE: &str = "int other (int);\n\
         __attribute__((section(\".init.text\"))) int start (int x) { return other (x) + 1; }\n\
@@ -97,7 +97,9 @@ mod tests {
     fn compiled(flags: &[&str]) -> Option<Vec<u8>> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a.c"), SOURCE).unwrap();
-        let output = Command::new("cc")
+        let output = c_compilers()
+            .first()?
+            .to_command()
             .args(["-c", "-g", "-O1", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"])
             .args(flags)
             .arg("a.c")

@@ -2,10 +2,10 @@
 
 use super::{emit_with, session};
 use crate::CUnit;
+use crate::testing::c_compilers;
 use frontend::session::{Session, Version};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 /// Everything that a script can say, once.
 pub(super) const EVERYTHING: &str = r#"
@@ -152,7 +152,7 @@ pub(super) fn has_stand_ins(unit: &CUnit) -> bool {
 }
 
 /// Compiles a unit; any warning fails.
-pub(super) fn compile(compiler: &str, unit: &CUnit, per_nesting: bool) {
+pub(super) fn compile(compiler: &cc::Tool, unit: &CUnit, per_nesting: bool) {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = dir.path().join(name);
@@ -170,7 +170,8 @@ pub(super) fn compile(compiler: &str, unit: &CUnit, per_nesting: bool) {
     }
     write("stap_common.h", &unit.common_header);
     write("main.c", &unit.source);
-    let output = Command::new(compiler)
+    let output = compiler
+        .to_command()
         .args([
             "-std=gnu11",
             "-fsyntax-only",
@@ -192,19 +193,14 @@ pub(super) fn compile(compiler: &str, unit: &CUnit, per_nesting: bool) {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{compiler}:\n{text}");
-}
-
-pub(super) fn compilers() -> Vec<&'static str> {
-    let runs = |cc: &&str| Command::new(cc).arg("--version").output().is_ok_and(|out| out.status.success());
-    ["gcc", "clang"].into_iter().filter(runs).collect()
+    assert!(output.status.success(), "{}:\n{text}", compiler.path().display());
 }
 
 fn check_level(level: &str, options: Session) {
     let session = Session { version: Version(level.into()), compatible: Version(level.into()), ..options };
     let unit = emit_with(&session, EVERYTHING).unwrap();
-    for compiler in compilers() {
-        compile(compiler, &unit, level == "5.6");
+    for compiler in c_compilers() {
+        compile(&compiler, &unit, level == "5.6");
     }
 }
 

@@ -9,6 +9,7 @@ use proptest::test_runner::TestRunner;
 
 use super::second_engine::pattern;
 use crate::regex::{Captures, Dfa, compile};
+use crate::testing::c_compilers;
 
 /// What the functions find around them in a module; then a driver that calls each on each line of standard input.
 const BEFORE: &str = r#"
@@ -56,14 +57,6 @@ int main(void)
 }
 "#;
 
-/// The C compilers of this machine.
-fn compilers() -> Vec<&'static str> {
-    ["cc", "gcc", "clang"]
-        .into_iter()
-        .filter(|cc| Command::new(cc).arg("--version").output().is_ok_and(|out| out.status.success()))
-        .collect()
-}
-
 /// What the driver prints for one automaton and subject.
 fn expected(dfa: &Dfa, captures: Option<Captures>) -> String {
     let tagged = dfa.num_tags() > 0;
@@ -76,10 +69,11 @@ fn expected(dfa: &Dfa, captures: Option<Captures>) -> String {
     text
 }
 
-fn run(compiler: &str, dir: &Path, source: &str, subjects: &str) -> String {
+fn run(compiler: &cc::Tool, dir: &Path, source: &str, subjects: &str) -> String {
     std::fs::write(dir.join("all.c"), source).unwrap();
     std::fs::write(dir.join("subjects"), subjects).unwrap();
-    let output = Command::new(compiler)
+    let output = compiler
+        .to_command()
         .current_dir(dir)
         .args(["-O2", "-Wall", "-Wextra", "-Wmissing-prototypes", "-Wmissing-declarations", "-Werror"])
         .args(["-Wdeclaration-after-statement", "all.c", "-o", "all"])
@@ -94,7 +88,7 @@ fn run(compiler: &str, dir: &Path, source: &str, subjects: &str) -> String {
 
 #[test]
 fn same_as_interpreter() {
-    let compilers = compilers();
+    let compilers = c_compilers();
     if compilers.is_empty() {
         eprintln!("skipped: no C compiler");
         return;
@@ -160,9 +154,10 @@ fn same_as_interpreter() {
     let input = subjects.join("\n") + "\n";
     for compiler in compilers {
         let dir = tempfile::tempdir().unwrap();
-        let found = run(compiler, dir.path(), &source, &input);
+        let found = run(&compiler, dir.path(), &source, &input);
         for (index, (found, wanted)) in found.lines().zip(wanted.lines()).enumerate() {
             let (subject, dfa) = (&subjects[index / dfas.len()], &dfas[index % dfas.len()]);
+            let compiler = compiler.path().display();
             assert_eq!(found, wanted, "{compiler}: {:?} {subject:?}", dfa.pattern());
         }
         assert_eq!(found.lines().count(), wanted.lines().count());
