@@ -90,8 +90,7 @@ fn judge(stap: &Finished, rstap: &Finished, with_messages: bool) -> Verdict {
 }
 
 /// The lines of messages that are compared: not Debian's tip, what rstap does not do yet, nor how many repetitions were held
-/// back, which depends on how
-/// often a tool comes by the same place.
+/// back, which depends on how often a tool comes by the same place.
 fn messages(stderr: &str) -> Vec<&str> {
     let others = ["Tip: ", "Number of similar ", "Rerun with -v"];
     let is_other = |line: &str| others.iter().any(|other| line.starts_with(other)) || is_limitation(line);
