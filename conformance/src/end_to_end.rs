@@ -7,7 +7,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use crate::case::{Case, Facts, version_numbers};
-use crate::lab::batch::{self, Job, JobEnd, JobResult};
+use crate::lab::batch::{self, Built, Job, JobEnd, JobResult};
 use crate::lab::bounded::{self, Ended, Limits};
 use crate::lab::recipe::SHARE;
 use crate::lab::vm::Vm;
@@ -27,14 +27,6 @@ pub struct CaseResult {
     pub verdict: Verdict,
     /// What it printed in pass 5, when it got there.
     pub stdout: Option<String>,
-}
-
-/// A case after passes 1 to 4.
-enum Built {
-    /// There is nothing to run: skipped, failed, or failed as expected.
-    Over(Verdict),
-    /// There is a module.
-    Module(Box<Job>),
 }
 
 /// The facts of a root that cases ask for.
@@ -80,20 +72,14 @@ pub fn run(
         built
     };
     // The first build fills the tool's cache of feature tests, which the others then share.
-    let built: Vec<Result<Built>> = match cases.split_first() {
+    let built: Vec<Result<Built<Verdict>>> = match cases.split_first() {
         Some((first, rest)) => {
             std::iter::once(build(first)).chain(rest.par_iter().map(build).collect::<Vec<_>>()).collect()
         }
         None => Vec::new(),
     };
-    let built = built.into_iter().collect::<Result<Vec<Built>>>()?;
-    let jobs: Vec<Job> = built
-        .iter()
-        .filter_map(|built| match built {
-            Built::Module(job) => Some((**job).clone()),
-            Built::Over(_) => None,
-        })
-        .collect();
+    let built = built.into_iter().collect::<Result<Vec<Built<Verdict>>>>()?;
+    let jobs = batch::jobs(&built);
     let ran = if jobs.is_empty() {
         Vec::new()
     } else {
@@ -116,7 +102,7 @@ pub fn run(
 }
 
 /// Passes 1 to 4 of one case, in a folder of its own below `scratch`, with the kernel's symbols in `boot`.
-fn build(root: &Root, tool: &Tool, case: &Case, boot: &Path, scratch: &Path) -> Result<Built> {
+fn build(root: &Root, tool: &Tool, case: &Case, boot: &Path, scratch: &Path) -> Result<Built<Verdict>> {
     let dir = scratch.join(&case.name);
     fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
     let script = format!("{}.stp", case.name);

@@ -36,6 +36,24 @@ pub struct Job {
     pub wanted: Vec<String>,
 }
 
+/// A script after passes 1 to 4, with what is known already if there is nothing to run.
+#[derive(Clone, Debug)]
+pub enum Built<T> {
+    /// There is no module, and this is why.
+    Over(T),
+    /// There is a module.
+    Module(Box<Job>),
+}
+
+/// The jobs of those that have a module, in order.
+pub fn jobs<T>(built: &[Built<T>]) -> Vec<Job> {
+    let job = |built: &Built<T>| match built {
+        Built::Module(job) => Some((**job).clone()),
+        Built::Over(_) => None,
+    };
+    built.iter().filter_map(job).collect()
+}
+
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobEnd {

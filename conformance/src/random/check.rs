@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::tree::Program;
 use crate::end_to_end::difference;
-use crate::lab::batch::{self, Job, JobEnd, JobResult};
+use crate::lab::batch::{self, Built, Job, JobEnd, JobResult};
 use crate::lab::bounded::{self, Ended, Limits};
 use crate::lab::recipe::SHARE;
 use crate::lab::vm::Vm;
@@ -132,14 +132,8 @@ pub fn run(
         progress(&format!("{} on {}: program {index} built", side.tool.name(), side.root.suite()));
         built
     };
-    let built = programs.par_iter().enumerate().map(one).collect::<Result<Vec<Built>>>()?;
-    let jobs: Vec<Job> = built
-        .iter()
-        .filter_map(|built| match built {
-            Built::Module(job) => Some((**job).clone()),
-            Built::Over(_) => None,
-        })
-        .collect();
+    let built = programs.par_iter().enumerate().map(one).collect::<Result<Vec<Built<Outcome>>>>()?;
+    let jobs = batch::jobs(&built);
     let mut ran = Vec::new();
     if !jobs.is_empty() {
         let vm = Vm::prepare(lab, side.root)?;
@@ -160,15 +154,7 @@ impl Outcome {
     }
 }
 
-/// A program after passes 1 to 4.
-enum Built {
-    /// There is no module.
-    Over(Outcome),
-    /// There is one.
-    Module(Box<Job>),
-}
-
-fn build(side: &Side<'_>, program: &Program, boot: &Path, dir: &Path) -> Result<Built> {
+fn build(side: &Side<'_>, program: &Program, boot: &Path, dir: &Path) -> Result<Built<Outcome>> {
     fs::create_dir_all(dir).doing(|| format!("making {}", dir.display()))?;
     let script = dir.join("program.stp");
     fs::write(&script, program.to_string()).doing(|| format!("writing {}", script.display()))?;
