@@ -33,7 +33,7 @@ pub struct Arguments {
     /// Only fill the cache of stap's verdicts
     #[arg(long, hide = true)]
     pub stap_only: bool,
-    /// How many scripts to run at the same time (the number of processors unless given)
+    /// How many scripts, or VMs, to run at the same time (the number of processors unless given)
     #[arg(long, short)]
     jobs: Option<usize>,
     /// Write all results as JSON to this file
@@ -45,12 +45,6 @@ pub struct Arguments {
     /// With `run`: how many seconds one test may take in the VM
     #[arg(long, default_value_t = 300)]
     pub limit: u64,
-    /// With `run`: only build modules into the tools' caches, which a later run finds there
-    #[arg(long, hide = true)]
-    pub build_only: bool,
-    /// With `run`: trust that the modules were built by an earlier run
-    #[arg(long, hide = true)]
-    pub no_build: bool,
     /// With `run`: how many tests share a call of `runtest` at first
     #[arg(long, default_value_t = 16)]
     pub together: usize,

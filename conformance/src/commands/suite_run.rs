@@ -32,12 +32,6 @@ pub fn run(arguments: &Arguments, upstream: &Path, known: &Known) -> anyhow::Res
         }
         root.add_dejagnu(&lab)?;
         let driver = Driver::new(&lab, root, upstream, tool, pace, arguments.logs.as_deref())?;
-        if !arguments.no_build {
-            driver.build_modules(tests)?;
-        }
-        if arguments.build_only {
-            return Ok(Vec::new());
-        }
         driver.run(tests, |test, outcome| {
             say(&format!("{}, {}: {}: {}", root.suite(), tool.name(), test.name, outcome.summary()));
             // What did not end by itself may do so on another day.

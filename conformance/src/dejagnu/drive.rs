@@ -1,14 +1,16 @@
-//! Running `.exp` files with one tool: once in the root for the modules, then in VMs for the results.
+//! Running `.exp` files with one tool in VMs, whose modules are built in the root.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rayon::prelude::*;
 
 use super::Test;
+use super::builder::Builder;
 use super::outcome::{self, End, LATE, Outcome};
 use crate::lab::batch::{self, Job};
 use crate::lab::bounded::{self, Limits};
@@ -17,10 +19,10 @@ use crate::lab::vm::{Folder, Vm};
 use crate::lab::{IoContext, Lab, LabError, Result, Root, place};
 use crate::tool::Tool;
 
-/// Where upstream's tree appears, in the root and in the VM.
+/// Where upstream's tree appears in the VM.
 const UPSTREAM: &str = "/mnt/upstream";
-/// Where the tool's folders appear: `bin` with the tool as `stap`, `cache`, and `here`, the working directory, which
-/// is a new one for each test. Paths are the same in the root and in the VM, because the tools' caches may go by them.
+/// Where the tool's folders appear: `bin` with the tool as `stap`, `guest` with the `make` of the VM, `cache`, and
+/// `here`, the working directory, which is a new one for each call of `runtest`.
 const PLACE: &str = "/mnt/suite";
 
 /// How long things may take.
@@ -44,9 +46,9 @@ impl Pace {
 /// DejaGnu's files: results only, and everything.
 const SUMMARY: &str = "systemtap.sum";
 const LOG: &str = "systemtap.log";
-
-/// How long a test may take in the root, where its runs end at once but for building modules.
-const BUILD_LIMIT: Duration = Duration::from_secs(420);
+/// In the tool's folder: the table of the kernel's functions, and what the VM wants built.
+const SYMBOLS: &str = "symbols";
+const REQUESTS: &str = "requests";
 
 /// Drives tests with one tool in one root.
 #[derive(Debug)]
@@ -57,6 +59,7 @@ pub struct Driver<'a> {
     tool: Tool,
     pace: Pace,
     vm: Vm,
+    builder: Builder<'a>,
     place: PathBuf,
     /// Where DejaGnu's logs are put for people, if anywhere.
     logs: Option<PathBuf>,
@@ -76,7 +79,7 @@ impl<'a> Driver<'a> {
         logs: Option<&Path>,
     ) -> Result<Driver<'a>> {
         let place = lab.suite_dir()?.join(format!("{}-{}", root.suite(), tool.name()));
-        for folder in ["bin", "boot", "here", "out", "cache/stap", "cache/rstap"] {
+        for folder in ["bin", "guest", "here", "cache/stap", "cache/rstap"] {
             let dir = place.join(folder);
             fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
         }
@@ -93,38 +96,58 @@ impl<'a> Driver<'a> {
         link(Path::new(&tool.program()), &place.join("bin/stap"))?;
         // Tests look for it beside stap. It belongs to no translator.
         link(Path::new("/usr/bin/dtrace"), &place.join("bin/dtrace"))?;
+        let builder = Builder::new(root, place.join(REQUESTS))?;
+        place::write_whole(
+            &place.join("guest/make"),
+            Builder::make(&format!("{PLACE}/{REQUESTS}")).as_bytes(),
+        )?;
+        executable(&place.join("guest/make"))?;
         let vm = Vm::prepare(lab, root)?;
-        let symbols = place.join(symbol_table(root));
+        let symbols = place.join(SYMBOLS);
         if !symbols.exists() {
             place::write_whole(&symbols, &functions(&vm)?)?;
         }
-        Ok(Driver { lab, root, upstream, tool, pace, vm, place, logs: logs.map(Path::to_owned) })
+        let driver =
+            Driver { lab, root, upstream, tool, pace, vm, builder, place, logs: logs.map(Path::to_owned) };
+        driver.warm_up()?;
+        Ok(driver)
     }
 
-    /// Builds the modules of the tests, as far as they can be built without running any of them.
-    ///
-    /// # Errors
-    /// The root cannot be entered. A failing test is no error.
-    pub fn build_modules(&self, tests: &[Test]) -> Result<()> {
-        let done = AtomicUsize::new(0);
-        tests.par_iter().try_for_each(|test| {
-            self.build(test)?;
-            let count = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if count.is_multiple_of(10) || count == tests.len() {
-                say(&format!("modules for {count} of {} tests", tests.len()));
-            }
-            Ok(())
-        })
+    /// Lets the tool make one module in the root. What it keeps of this, answers of feature tests for instance, takes
+    /// very long in the VM.
+    fn warm_up(&self) -> Result<()> {
+        let here = self.lab.scratch("dejagnu")?;
+        let entry = self
+            .tool
+            .entry(self.root)
+            .read_only()
+            .bind(&self.place, PLACE)
+            .bind(here.path(), format!("{PLACE}/here"))
+            .cwd("/");
+        let script = format!(
+            "{}SYSTEMTAP_DIR=$PWD/.systemtap-root exec {} -p4 -e 'probe begin {{ exit() }}'",
+            preparation(),
+            self.tool.program()
+        );
+        let limits = Limits { time: Duration::from_secs(300), memory: None };
+        let finished = bounded::run(entry.command("bash", ["-c", &script])?, limits)?;
+        match finished.ended.is_success() {
+            true => Ok(()),
+            false => Err(LabError::Unexpected {
+                what: format!("{} makes no module: {}", self.tool.name(), finished.stderr.trim_end()),
+            }),
+        }
     }
 
-    /// Runs all tests; the outcomes come in their order. `on_outcome` hears of each when it is known.
+    /// Runs all tests, in as many VMs at once as there are threads to wait for them; the outcomes come in the tests'
+    /// order. `on_outcome` hears of each when it is known.
     ///
     /// # Errors
     /// The VM does not boot, or `on_outcome` fails. A failing test is no error.
     pub fn run(
         &self,
         tests: &[Test],
-        mut on_outcome: impl FnMut(&Test, &Outcome) -> Result<()>,
+        mut on_outcome: impl FnMut(&Test, &Outcome) -> Result<()> + Send,
     ) -> Result<Vec<Outcome>> {
         let _lock = self.lab.lock(&format!("suite-{}-{}", self.root.suite(), self.tool.name()))?;
         let mut outcomes: BTreeMap<&Test, Outcome> = BTreeMap::new();
@@ -133,62 +156,44 @@ impl<'a> Driver<'a> {
         for tests_in_job in self.pace.tests_in_job {
             let open: Vec<&Test> = tests.iter().filter(|test| !outcomes.contains_key(test)).collect();
             let chunks: Vec<&[&Test]> = open.chunks(tests_in_job).collect();
-            for boot in chunks.chunks(self.pace.jobs_in_boot.max(1)) {
-                let jobs: Vec<Job> = boot.iter().map(|chunk| self.job(chunk)).collect();
-                let mut next = boot.iter();
-                let mut failure = Ok(());
-                batch::run_with(&self.vm, &jobs, &self.folders(), |result| {
-                    let Some(chunk) = next.next() else { return };
-                    for read in outcome::read_job(chunk, result) {
-                        self.keep_logs(read.test, "run", read.summary, read.log);
-                        let heard = on_outcome(read.test, &read.outcome);
-                        failure = std::mem::replace(&mut failure, Ok(())).and(heard);
-                        outcomes.insert(read.test, read.outcome);
-                    }
-                })?;
-                failure?;
+            // Upstream's driver sleeps for 15 seconds after most tests, so that more VMs than processors are of use.
+            let share = chunks.len().div_ceil(rayon::current_num_threads());
+            let boots: Vec<&[&[&Test]]> = chunks.chunks(self.pace.jobs_in_boot.min(share).max(1)).collect();
+            let heard = Mutex::new((&mut on_outcome, Vec::new()));
+            let hear = |read: outcome::Read<'_, '_>| {
+                self.keep_logs(read.test, read.summary, read.log);
+                // A panic in another thread ends the run anyway.
+                let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                (heard.0)(read.test, &read.outcome)?;
+                heard.1.push((read.test.clone(), read.outcome));
+                Ok(())
+            };
+            self.builder.serve_during(|| boots.par_iter().try_for_each(|boot| self.boot(boot, &hear)))?;
+            let (_, read) = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
+            for (test, outcome) in read {
+                if let Some(test) = tests.iter().find(|known| **known == test) {
+                    outcomes.insert(test, outcome);
+                }
             }
         }
         let nothing = || Outcome::empty(End::KilledVm);
         Ok(tests.iter().map(|test| outcomes.remove(test).unwrap_or_else(nothing)).collect())
     }
 
-    /// Runs a test in the root, where no module can be loaded. Its results are of no interest but to those who look
-    /// for what went wrong before pass 5.
-    fn build(&self, test: &Test) -> Result<()> {
-        let here = self.lab.scratch("dejagnu")?;
-        let out = self.lab.scratch("dejagnu")?;
-        let mut entry = self
-            .tool
-            .entry(self.root)
-            .read_only()
-            .bind_read_only(self.upstream, UPSTREAM)
-            .bind(&self.place, PLACE)
-            .bind_read_only(&self.place.join("boot"), "/boot")
-            .bind(here.path(), format!("{PLACE}/here"))
-            .bind(out.path(), format!("{PLACE}/out"))
-            .cwd("/");
-        // rstap sees another kernel than the running one and ends after pass 4; it also looks at its staprun.
-        if matches!(self.tool, Tool::Stap) {
-            entry = entry.env("SYSTEMTAP_STAPRUN", "/bin/true");
-        }
-        // Namespaces and a smaller set of capabilities, because tests kill by name, load modules and write
-        // to /proc/sys, and this is not their machine.
-        let script = format!(
-            "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys || exit\n\
-             mkdir /tmp/bin && ln -s /bin/true /tmp/bin/staprun && export PATH=/tmp/bin:$PATH\n\
-             echo '{DMESG}' > /tmp/bin/dmesg && chmod +x /tmp/bin/dmesg\n{}\
-             exec setpriv --bounding-set=-sys_module,-sys_boot,-sys_rawio,-sys_time,-sys_ptrace,-syslog \
-             {} > {PLACE}/out/output 2>&1\n",
-            preparation(),
-            runtest(&[test], &format!("{PLACE}/out")),
-        );
-        let contained = ["--pid", "--fork", "--kill-child=KILL", "--mount", "--mount-proc", "--net"];
-        let words = [&contained[..], &["--propagation", "unchanged", "--", "bash", "-c", &script]].concat();
-        bounded::run(entry.command("unshare", words)?, Limits { time: BUILD_LIMIT, memory: None })?;
-        let read = |name: &str| fs::read_to_string(out.path().join(name)).unwrap_or_default();
-        self.keep_logs(test, "build", &read(SUMMARY), &read(LOG));
-        Ok(())
+    /// Runs calls of `runtest`, each with some tests, in one boot (or more, if the VM breaks down).
+    fn boot(&self, calls: &[&[&Test]], hear: &dyn Fn(outcome::Read<'_, '_>) -> Result<()>) -> Result<()> {
+        let jobs: Vec<Job> = calls.iter().map(|tests| self.job(tests)).collect();
+        let mut next = calls.iter();
+        let mut failure = Ok(());
+        batch::run_with(&self.vm, &jobs, &self.folders(), |result| {
+            let Some(tests) = next.next() else { return };
+            for read in outcome::read_job(tests, result) {
+                if failure.is_ok() {
+                    failure = hear(read);
+                }
+            }
+        })?;
+        failure
     }
 
     fn folders(&self) -> Vec<Folder> {
@@ -208,8 +213,8 @@ impl<'a> Driver<'a> {
         // At the end everything that tests left running is cleared away: of all processes of the VM, only this shell
         // and the agent, which is process 1, are spared by a signal to everyone.
         let command = format!(
-            "job=$PWD\n[ -e /{symbols} ] || cp {PLACE}/{symbols} /boot/\n\
-             mount -t tmpfs tmpfs {PLACE}/here\n{preparation}\
+            "job=$PWD\n[ -e {symbols} ] || cp {PLACE}/{SYMBOLS} {symbols}\n\
+             mount -t tmpfs tmpfs {PLACE}/here\n{preparation}PATH={PLACE}/guest:$PATH\n\
              {runtest} > \"$job/output\" 2>&1 &\npid=$!\n{watch}\
              wait $pid\n[ $late = 1 ] && status={LATE} || status=0\n\
              kill -TERM -1\nsleep 1\nkill -KILL -1\ncd /\numount {PLACE}/here\nexit $status\n",
@@ -229,9 +234,9 @@ impl<'a> Driver<'a> {
     }
 
     /// Leaves a test's summary and log where people want them. That this fails is no reason to lose the results.
-    fn keep_logs(&self, test: &Test, phase: &str, sum: &str, log: &str) {
+    fn keep_logs(&self, test: &Test, sum: &str, log: &str) {
         let Some(logs) = &self.logs else { return };
-        let dir = logs.join(format!("{}-{}-{phase}", self.root.suite(), self.tool.name()));
+        let dir = logs.join(format!("{}-{}", self.root.suite(), self.tool.name()));
         let path = dir.join(format!("{}.log", test.name.replace('/', "-")));
         let written = fs::create_dir_all(&dir).and_then(|()| fs::write(&path, format!("{sum}\n{log}")));
         if let Err(error) = written {
@@ -240,15 +245,17 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// A `dmesg` that has nothing to say. Upstream's driver follows the kernel's log with the real one, which is not for
-/// contained tests, and breaks off when that ends.
-const DMESG: &str = "#!/bin/sh\ncase $1 in --help) echo -W ;; *) exec sleep infinity ;; esac";
-
 /// Makes a symbolic link, in place of one from an earlier run.
 fn link(target: &Path, link: &Path) -> Result<()> {
     // That there was none is no error, and anything else shows when the link is made.
     let _ = fs::remove_file(link);
     std::os::unix::fs::symlink(target, link).doing(|| format!("making {}", link.display()))
+}
+
+/// Lets everyone run a program.
+fn executable(program: &Path) -> Result<()> {
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(program, mode).doing(|| format!("setting the mode of {}", program.display()))
 }
 
 /// Copies a program under a new inode, unless the copy is there already.
@@ -276,9 +283,9 @@ fn watch(limit: Duration) -> String {
     )
 }
 
-/// Where translators look for the kernel's functions (stap's session.cxx: parse_kernel_functions), relative to `/`.
+/// Where translators look for the kernel's functions (stap's session.cxx: parse_kernel_functions).
 fn symbol_table(root: &Root) -> String {
-    format!("boot/System.map-{}", root.release())
+    format!("/boot/System.map-{}", root.release())
 }
 
 /// The text symbols of the running kernel, in the form of a `System.map`. Debian's packages only have a stub, for which

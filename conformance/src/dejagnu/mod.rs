@@ -1,9 +1,10 @@
 //! Upstream's run-time tests: DejaGnu's `.exp` files, driven in a VM with either tool under the name `stap`.
 //!
-//! A test is run twice. First in the root, at native speed and with nothing behind `staprun`: that fails nearly all of
-//! it, but fills the tool's own cache with the modules. Then in a VM of the root's kernel, with the same cache, where
-//! it counts. What a test reports is DejaGnu's summary, result by result.
+//! The tool runs in a VM of the root's kernel, but for the compiler: the VM's `make` asks the host, which builds in the
+//! root at native speed. Modules stay in the tool's own cache. What a test reports is DejaGnu's summary, result by
+//! result.
 
+mod builder;
 mod drive;
 mod kept;
 mod needs;
