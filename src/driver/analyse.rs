@@ -59,10 +59,11 @@ pub fn analyse(
         terminal.raw(&terminal.renderer.catalogue(&parsed.sources));
     }
     if verbosity > 0 {
+        let functions = program.functions.iter().filter(|function| function.expression.is_none()).count();
         terminal.line(&format!(
             "Pass 2: analyzed script: {}, {}, {}, {} {}{}",
             count(program.probes.len(), "probe"),
-            count(program.functions.len(), "function"),
+            count(functions, "function"),
             count(program.embeds.len(), "embed"),
             count(program.globals.len(), "global"),
             memory(),

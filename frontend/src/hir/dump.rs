@@ -1,6 +1,6 @@
 //! The bound program as text, in the form of upstream's `-p2` dump (main.cxx: `printscript`).
 
-use super::{Body, Bound, Callee, FunctionBody, Global, Local, Probe, Program, VarRef};
+use super::{Body, Bound, Callee, FunctionBody, FunctionId, Global, Local, Probe, Program, VarRef};
 use crate::session::Version;
 use crate::source::SourceMap;
 use crate::syntax::ast::{Component, ProbePoint};
@@ -115,10 +115,12 @@ impl Dump<'_> {
             }
             out.push('\n');
         }
-        if !program.functions.is_empty() {
+        let written = |id: &FunctionId| program.function(*id).expression.is_none();
+        let functions: Vec<FunctionId> = functions_by_name(program).into_iter().filter(written).collect();
+        if !functions.is_empty() {
             writeln!(out, "# functions")?;
         }
-        for id in functions_by_name(program) {
+        for id in functions {
             let function = program.function(id);
             let mut variables = self.variables(function.locals(), self.types.locals(Owner::Function(id)));
             let locals = variables.split_off(function.params.min(variables.len()));
@@ -226,6 +228,11 @@ impl Names<Bound> for BodyNames<'_> {
             VarRef::Global(id) => self.dump.program.globals.get(id.0 as usize).map(|global| &global.mangled),
         };
         name.map(|name| self.dump.shown(name)).unwrap_or_default()
+    }
+
+    fn embedded(&self, callee: &Callee) -> Option<SmolStr> {
+        let called = callee.candidates.first().map(|&id| self.dump.program.function(id));
+        called.and_then(|function| function.expression.clone())
     }
 
     fn callee(&self, callee: &Callee) -> SmolStr {

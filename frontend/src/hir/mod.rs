@@ -123,6 +123,8 @@ pub struct Function {
     pub private: bool,
     /// Made by the translator.
     pub synthetic: bool,
+    /// The C of an expression for which it was made. Upstream has no function there, so dumps show the expression.
+    pub expression: Option<SmolStr>,
     /// Declared type of its value.
     pub declared: Option<DeclaredType>,
     /// How many of the first locals are parameters.

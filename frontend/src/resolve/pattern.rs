@@ -294,7 +294,11 @@ impl Resolver<'_> {
             let failure = match outcome {
                 Err(failure) if may_fail => {
                     // Worth telling only if something that must be there is missing too.
-                    tolerated.push(while_resolving(first, failure.into_diagnostic()));
+                    tolerated.push(while_resolving(
+                        "resolve/optional-point",
+                        first,
+                        failure.into_diagnostic(),
+                    ));
                     continue;
                 }
                 Err(failure) => Some(failure),
@@ -308,7 +312,7 @@ impl Resolver<'_> {
                     return Err(failure);
                 }
                 if self.session.mode == Mode::Run || self.session.verbosity[1] > 1 {
-                    let error = while_resolving(first, failure.into_diagnostic());
+                    let error = while_resolving("resolve/point", first, failure.into_diagnostic());
                     let error = if self.session.verbosity[1] > 0 && !builders.is_empty() {
                         let names: Vec<&str> = builders.into_iter().collect();
                         let message = format!("resolution failed in {}", names.join(", "));
@@ -563,6 +567,6 @@ impl Resolver<'_> {
     }
 }
 
-fn while_resolving(token: &Token, cause: Diagnostic) -> Diagnostic {
-    Diagnostic::semantic("resolve/point", "while resolving probe point").at(token).because(cause)
+fn while_resolving(site: &'static str, token: &Token, cause: Diagnostic) -> Diagnostic {
+    Diagnostic::semantic(site, "while resolving probe point").at(token).because(cause)
 }

@@ -16,6 +16,11 @@ pub trait Names<P: Phase> {
     /// What a call calls.
     fn callee(&self, callee: &P::Callee) -> SmolStr;
 
+    /// The C of the expression that a call stands for, if it was made of one.
+    fn embedded(&self, _callee: &P::Callee) -> Option<SmolStr> {
+        None
+    }
+
     /// The variable of `delete NAME`, which upstream leaves under the name that the script gives it.
     fn deleted(&self, variable: &P::Var) -> SmolStr {
         self.variable(variable)
@@ -316,6 +321,11 @@ impl<'a, P: Phase> Printer<'a, P> {
         self.put(")");
     }
 
+    fn embedded(&mut self, code: &str) {
+        let space = if self.faithful() { "" } else { " " };
+        let _ = write!(self.text, "%{{{space}{code}{space}%}}");
+    }
+
     /// An expression.
     pub fn expr(&mut self, expr: &Expr<P>) {
         match &expr.kind {
@@ -327,8 +337,7 @@ impl<'a, P: Phase> Printer<'a, P> {
             ExprKind::Number { value, .. } => self.number(value),
             ExprKind::String(text) => self.string(text),
             ExprKind::Embedded(code) => {
-                let space = if self.faithful() { "" } else { " " };
-                let _ = write!(self.text, "%{{{space}{code}{space}%}}");
+                self.embedded(code);
             }
             ExprKind::Var(variable) => self.variable(variable),
             ExprKind::Index { base, keys } => {
@@ -388,6 +397,9 @@ impl<'a, P: Phase> Printer<'a, P> {
                 self.grouped(subject);
                 self.put(if *negated { " !~ " } else { " =~ " });
                 self.string(pattern);
+            }
+            ExprKind::Call { callee, .. } if let Some(code) = self.names.embedded(callee) => {
+                self.embedded(&code);
             }
             ExprKind::Call { callee, args } => {
                 let name = self.names.callee(callee);
