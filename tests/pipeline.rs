@@ -129,6 +129,19 @@ fn pass_3_prints_the_c() {
 }
 
 #[test]
+fn the_stack_of_a_script_is_told_at_verbosity_2() {
+    let machine = Machine::new().with_tools("");
+    let script = "function tz:string() { return \"x\" } function f(n) { return n ? f(n - 1) : 0 } probe begin { s = tz() println(s, f(3)) }";
+    let run = machine.run(&["-vv", "-p3", "-e", script]).expect_status(0);
+    assert!(
+        run.err.contains("function recursion-analysis: max-nesting 2  recursive\n")
+            && run.err.contains("context frame: "),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
 fn what_pass_3_prints_is_what_pass_4_builds() {
     // So it compiles as it is: the end-to-end scripts have the kernel's makefiles compile this very text.
     let machine = Machine::new().with_tools("");
