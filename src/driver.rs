@@ -68,6 +68,8 @@ fn start(env: &Environment) -> Result<(), Stop> {
 
 /// Passes 0 to 5. Each stage prints its own messages; `None` says that the run ends there as it should.
 fn pipeline(settings: &Settings, terminal: &mut Terminal) -> Result<(), Stop> {
+    // Passes 1 and 2 need no directory, but who keeps it finds one (and where) after any pass.
+    let kept = settings.low.keep.then(|| scratch(settings, terminal)).transpose()?;
     let ground = Ground::survey(settings, terminal)?;
     let session = settings.session(&ground.level().to_string(), &ground.kernel).map_err(|error| {
         terminal.line(&error.to_string());
@@ -83,7 +85,7 @@ fn pipeline(settings: &Settings, terminal: &mut Terminal) -> Result<(), Stop> {
     interrupted()?;
 
     let runtime = ground.runtime(terminal)?;
-    let scratch = scratch(settings, terminal)?;
+    let scratch = kept.map_or_else(|| scratch(settings, terminal), Ok)?;
     let workshop = Workshop::new(settings, &session, &ground.kernel, runtime, &scratch);
     let sources = translate::translate(&workshop, &parsed, &analysed, terminal)?;
     interrupted()?;

@@ -170,6 +170,10 @@ fn a_kept_directory_is_named() {
     let line = run.err.lines().last().unwrap();
     let directory = line.strip_prefix("Keeping temporary directory \"").unwrap().trim_end_matches('"');
     assert!(fs::read_dir(directory).unwrap().count() > 3);
+    for words in [["-k", "-p1", "-e", HELLO], ["-k", "-p2", "-e", HELLO], ["-k", "-p1", "-e", "probe"]] {
+        let run = machine.run(&words);
+        assert!(run.err.contains("Keeping temporary directory \"/"), "{}", run.err);
+    }
     machine.write("own/.keep", "");
     let run = machine.run(&["--tmpdir=own", "-p3", "-e", HELLO]).expect_status(0);
     assert_eq!(run.err, "");
