@@ -19,13 +19,10 @@ impl Palette {
     pub fn parse(variable: Option<&str>) -> Self {
         let list = variable.unwrap_or(DEFAULT);
         let entries = list.split(':').map_while(|entry| entry.split_once('='));
-        let sane = |value: &str| !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit() || b == b';');
-        Palette(
-            entries
-                .take_while(|(_, value)| sane(value))
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .collect(),
-        )
+        let sane = |&(key, value): &(&str, &str)| {
+            !key.is_empty() && !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit() || b == b';')
+        };
+        Palette(entries.take_while(sane).map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
     }
 
     /// True if anything is painted.
@@ -53,6 +50,6 @@ mod tests {
         let own = Palette::parse(Some("caret=07:token=;oops:error=31"));
         assert_eq!(own.paint("caret", "^"), "\x1b[07m\x1b[K^\x1b[m\x1b[K");
         assert_eq!(own.paint("error", "x"), "x");
-        assert!(!Palette::parse(Some("")).is_on());
+        assert!(!Palette::parse(Some("")).is_on() && !Palette::parse(Some("=1:error=31")).is_on());
     }
 }

@@ -78,9 +78,9 @@ impl<'a> Builder<'a> {
                     std::thread::sleep(POLL);
                 }
             });
-            let result = work();
-            over.store(true, Ordering::Relaxed);
-            result
+            // Also when `work` panics: otherwise its thread would wait for the one above forever.
+            let _over = OnDrop(|| over.store(true, Ordering::Relaxed));
+            work()
         })
     }
 
@@ -127,6 +127,15 @@ impl<'a> Builder<'a> {
         let words: Vec<&str> = contained.into_iter().chain(shell).chain([dir]).chain(lines).collect();
         let entry = Entry::new(self.root).read_only().bind(request, REQUEST).cwd("/");
         bounded::run(entry.command("unshare", words)?, Limits { time: LIMIT, memory: None })
+    }
+}
+
+/// Does something when it goes out of scope.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 
