@@ -16,12 +16,15 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::lab::bounded::{self, Ended, Limits};
+use crate::lab::enter::Entry;
+use crate::lab::progress::say;
 use crate::lab::recipe::SHARE;
 use crate::lab::{IoContext, Lab, Result, Root, place, symbols};
 use crate::tool::Tool;
@@ -193,6 +196,8 @@ pub struct Bench<'a> {
     symbols: Option<PathBuf>,
     /// For what is compiled: where each tool keeps what it found out about the kernel, which takes it a minute.
     kept: Option<TempDir>,
+    /// Whether stap has looked at the kernel's tracepoints in this run.
+    tracepoints_known: Mutex<bool>,
 }
 
 impl<'a> Bench<'a> {
@@ -203,7 +208,17 @@ impl<'a> Bench<'a> {
     pub fn new(lab: &'a Lab, root: &'a Root, upstream: &'a Path, group: Group) -> Result<Bench<'a>> {
         let symbols = group.needs_symbols().then(|| symbols::ready(lab, root)).transpose()?;
         let kept = (group == Group::Build).then(|| kept(lab)).transpose()?;
-        Ok(Bench { lab, root, upstream, group, stap_version: stap_version(root)?, symbols, kept })
+        let tracepoints_known = Mutex::new(false);
+        Ok(Bench {
+            lab,
+            root,
+            upstream,
+            group,
+            stap_version: stap_version(root)?,
+            symbols,
+            kept,
+            tracepoints_known,
+        })
     }
 
     /// What stap makes of a script; kept from an earlier run when nothing has changed.
@@ -243,9 +258,39 @@ impl<'a> Bench<'a> {
         if let Some(opinion) = known.as_ref().and_then(Opinion::from_json).filter(finished) {
             return Ok(opinion);
         }
+        self.learn_tracepoints()?;
         let opinion = self.ask(&Tool::Stap, script)?;
         place::write_whole(&kept, opinion.to_json().to_string().as_bytes())?;
         Ok(opinion)
+    }
+
+    /// Lets stap find out about the kernel's tracepoints once, with all the time that it takes. A script at whose limit it
+    /// is stopped meanwhile would leave failures in its cache, and it would go by these from then on.
+    fn learn_tracepoints(&self) -> Result<()> {
+        // A panic of another thread while it had the lock ends the run anyway.
+        let mut known = self.tracepoints_known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*known && !matches!(self.group, Group::Parse | Group::ParseAll) {
+            let limits = Limits { time: Duration::from_secs(1800), ..self.group.limits() };
+            let command = self.entry(&Tool::Stap).command("stap", ["-l", "kernel.trace(\"*\")"])?;
+            say("stap looks at the kernel's tracepoints, which may take minutes");
+            bounded::run(command, limits)?;
+            *known = true;
+        }
+        Ok(())
+    }
+
+    /// The root as a tool of this bench sees it.
+    fn entry(&self, tool: &Tool) -> Entry {
+        let variables = self.group.variables().iter();
+        let entry = variables.fold(tool.entry(self.root), |entry, (name, value)| entry.env(name, value));
+        let entry = match &self.symbols {
+            Some(dir) => entry.bind_read_only(dir, symbols::INSIDE),
+            None => entry,
+        };
+        match &self.kept {
+            Some(dir) => entry.bind(&dir.path().join(tool.name()), KEPT).env("SYSTEMTAP_DIR", KEPT),
+            None => entry,
+        }
     }
 
     /// What a tool makes of a script, by running it.
@@ -294,22 +339,13 @@ impl<'a> Bench<'a> {
         let link = bin.join("stap");
         fs::create_dir(&bin).doing(|| format!("making {}", bin.display()))?;
         std::os::unix::fs::symlink(tool.program(), &link).doing(|| format!("making {}", link.display()))?;
-        let variables = self.group.variables().iter();
-        let entry = variables.fold(tool.entry(self.root), |entry, (name, value)| entry.env(name, value));
-        let entry = entry
+        let entry = self
+            .entry(tool)
             .bind_read_only(self.upstream, UPSTREAM)
             .bind(scratch, SHARE)
             .cwd(SHARE)
             .env("SRCDIR", UPSTREAM)
             .env("PATH", format!("{SHARE}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
-        let entry = match &self.symbols {
-            Some(dir) => entry.bind_read_only(dir, symbols::INSIDE),
-            None => entry,
-        };
-        let entry = match &self.kept {
-            Some(dir) => entry.bind(&dir.path().join(tool.name()), KEPT).env("SYSTEMTAP_DIR", KEPT),
-            None => entry,
-        };
         let path = format!("{UPSTREAM}/testsuite/{}", script.file());
         let mut words = match &script.start {
             Start::Stap(words) => [vec![format!("{SHARE}/bin/stap")], words.clone()].concat(),
