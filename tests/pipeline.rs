@@ -131,7 +131,8 @@ fn pass_3_prints_the_c() {
 #[test]
 fn the_stack_of_a_script_is_told_at_verbosity_2() {
     let machine = Machine::new().with_tools("");
-    let script = "function tz:string() { return \"x\" } function f(n) { return n ? f(n - 1) : 0 } probe begin { s = tz() println(s, f(3)) }";
+    let script = "function text:string() { return \"x\" } function f(n) { return n ? f(n - 1) : 0 } \
+                  probe begin { s = text() println(s, f(3)) }";
     let run = machine.run(&["-vv", "-p3", "-e", script]).expect_status(0);
     assert!(
         run.err.contains("function recursion-analysis: max-nesting 2  recursive\n")

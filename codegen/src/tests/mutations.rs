@@ -226,10 +226,8 @@ fn search() {
         }
     }
     eprintln!("refused in pass 1, 2, 3, translated, and compiled: {reached:?}");
-    assert!(
-        reached.iter().sum::<i32>() < 100 || (reached[1] > 0 && reached[3] + reached[4] > 0),
-        "{reached:?}"
-    );
+    let farthest = if compilers.is_empty() { 3 } else { 4 };
+    assert!(reached.iter().sum::<i32>() < 100 || (reached[1] > 0 && reached[farthest] > 0), "{reached:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The bound program as text, in the form of upstream's `-p2` dump (main.cxx: `printscript`).
 
-use super::{Body, Bound, Callee, FunctionBody, FunctionId, Global, Local, Probe, Program, VarRef};
+use super::{Body, Bound, Callee, Function, FunctionBody, FunctionId, Global, Local, Probe, Program, VarRef};
 use crate::session::Version;
 use crate::source::SourceMap;
 use crate::syntax::ast::{Component, ProbePoint};
@@ -205,6 +205,13 @@ struct BodyNames<'a> {
     plain_calls: bool,
 }
 
+impl BodyNames<'_> {
+    /// The function of a call; of several with the name, the first one that is tried.
+    fn called(&self, callee: &Callee) -> Option<&Function> {
+        callee.candidates.first().and_then(|id| self.dump.program.functions.get(id.0 as usize))
+    }
+}
+
 impl Names<Bound> for BodyNames<'_> {
     fn deleted(&self, variable: &VarRef) -> SmolStr {
         match variable {
@@ -231,16 +238,14 @@ impl Names<Bound> for BodyNames<'_> {
     }
 
     fn embedded(&self, callee: &Callee) -> Option<SmolStr> {
-        let called = callee.candidates.first().map(|&id| self.dump.program.function(id));
-        called.and_then(|function| function.expression.clone())
+        self.called(callee)?.expression.clone()
     }
 
     fn callee(&self, callee: &Callee) -> SmolStr {
         if self.plain_calls {
             return callee.name.clone();
         }
-        let first = callee.candidates.first().and_then(|id| self.dump.program.functions.get(id.0 as usize));
-        self.dump.shown(first.map_or(&callee.name, |function| &function.mangled))
+        self.dump.shown(self.called(callee).map_or(&callee.name, |function| &function.mangled))
     }
 }
 
