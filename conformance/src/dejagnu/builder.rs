@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::lab::bounded::{self, Ended, Finished, Limits};
 use crate::lab::enter::Entry;
 use crate::lab::progress::say;
+use crate::lab::recipe::{CONTAINED, UNCHANGED};
 use crate::lab::{IoContext, Result, Root};
 
 /// How long one module may take.
@@ -38,7 +39,7 @@ rm -rf "$request"
 exit "$status"
 "#;
 
-/// Serves the requests of one VM at a time.
+/// Serves the requests of VMs that share a folder.
 #[derive(Debug)]
 pub struct Builder<'a> {
     root: &'a Root,
@@ -122,9 +123,9 @@ impl<'a> Builder<'a> {
              setpriv --bounding-set=-sys_module,-sys_boot,-sys_rawio,-sys_time,-sys_ptrace,-syslog make \"$@\"\n\
              status=$?\ncp -a \"$dir/.\" {REQUEST}/files/ && exit $status"
         );
-        let contained = ["--pid", "--fork", "--kill-child=KILL", "--mount", "--mount-proc", "--net"];
-        let shell = ["--propagation", "unchanged", "--", "bash", "-c", &script, "make"];
-        let words: Vec<&str> = contained.into_iter().chain(shell).chain([dir]).chain(lines).collect();
+        let shell = ["bash", "-c", &script, "make", dir];
+        let mut words = [CONTAINED, &["--net"], UNCHANGED, &shell].concat();
+        words.extend(lines);
         let entry = Entry::new(self.root).read_only().bind(request, REQUEST).cwd("/");
         bounded::run(entry.command("unshare", words)?, Limits { time: LIMIT, memory: None })
     }

@@ -1,20 +1,22 @@
 //! Running `.exp` files with one tool in VMs, whose modules are built in the root.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::fcntl::Flock;
 use rayon::prelude::*;
 
 use super::Test;
 use super::builder::Builder;
-use super::outcome::{self, End, LATE, Outcome};
+use super::outcome::{self, End, LATE, Outcome, Read};
 use crate::lab::batch::{self, Job};
 use crate::lab::bounded::{self, Limits};
 use crate::lab::progress::say;
+use crate::lab::symbols::{self, INSIDE};
 use crate::lab::vm::{Folder, Vm};
 use crate::lab::{IoContext, Lab, LabError, Result, Root, place};
 use crate::tool::Tool;
@@ -46,9 +48,10 @@ impl Pace {
 /// DejaGnu's files: results only, and everything.
 const SUMMARY: &str = "systemtap.sum";
 const LOG: &str = "systemtap.log";
-/// In the tool's folder: the table of the kernel's functions, and what the VM wants built.
-const SYMBOLS: &str = "symbols";
+/// In the tool's folder: what the VM wants built.
 const REQUESTS: &str = "requests";
+/// Where the folder with the kernel's symbol table appears in the VM, whose own one of that name keeps its other files.
+const BOOT: &str = "/mnt/boot";
 
 /// Drives tests with one tool in one root.
 #[derive(Debug)]
@@ -59,14 +62,18 @@ pub struct Driver<'a> {
     tool: Tool,
     pace: Pace,
     vm: Vm,
+    /// The folder with the kernel's symbol table.
+    boot: PathBuf,
     builder: Builder<'a>,
     place: PathBuf,
     /// Where DejaGnu's logs are put for people, if anywhere.
     logs: Option<PathBuf>,
+    /// The tool's folders are for one driver at a time.
+    _lock: Flock<File>,
 }
 
 impl<'a> Driver<'a> {
-    /// Prepares the tool's folders and the root's VM.
+    /// Prepares the tool's folders and the root's VM, when no other driver has them.
     ///
     /// # Errors
     /// They cannot be made.
@@ -78,7 +85,9 @@ impl<'a> Driver<'a> {
         pace: Pace,
         logs: Option<&Path>,
     ) -> Result<Driver<'a>> {
-        let place = lab.suite_dir()?.join(format!("{}-{}", root.suite(), tool.name()));
+        let name = format!("{}-{}", root.suite(), tool.name());
+        let lock = lab.lock(&format!("suite-{name}"))?;
+        let place = lab.suite_dir()?.join(name);
         for folder in ["bin", "guest", "here", "cache/stap", "cache/rstap"] {
             let dir = place.join(folder);
             fs::create_dir_all(&dir).doing(|| format!("making {}", dir.display()))?;
@@ -103,12 +112,19 @@ impl<'a> Driver<'a> {
         )?;
         executable(&place.join("guest/make"))?;
         let vm = Vm::prepare(lab, root)?;
-        let symbols = place.join(SYMBOLS);
-        if !symbols.exists() {
-            place::write_whole(&symbols, &functions(&vm)?)?;
-        }
-        let driver =
-            Driver { lab, root, upstream, tool, pace, vm, builder, place, logs: logs.map(Path::to_owned) };
+        let driver = Driver {
+            lab,
+            root,
+            upstream,
+            tool,
+            pace,
+            vm,
+            boot: symbols::ready(lab, root)?,
+            builder,
+            place,
+            logs: logs.map(Path::to_owned),
+            _lock: lock,
+        };
         driver.warm_up()?;
         Ok(driver)
     }
@@ -144,12 +160,11 @@ impl<'a> Driver<'a> {
     ///
     /// # Errors
     /// The VM does not boot, or `on_outcome` fails. A failing test is no error.
-    pub fn run(
+    pub fn run<'t>(
         &self,
-        tests: &[Test],
+        tests: &'t [Test],
         mut on_outcome: impl FnMut(&Test, &Outcome) -> Result<()> + Send,
     ) -> Result<Vec<Outcome>> {
-        let _lock = self.lab.lock(&format!("suite-{}-{}", self.root.suite(), self.tool.name()))?;
         let mut outcomes: BTreeMap<&Test, Outcome> = BTreeMap::new();
         // What is not clear from a call with several tests, for instance which of them made the kernel complain,
         // each test is asked alone.
@@ -159,29 +174,24 @@ impl<'a> Driver<'a> {
             // Upstream's driver sleeps for 15 seconds after most tests, so that more VMs than processors are of use.
             let share = chunks.len().div_ceil(rayon::current_num_threads());
             let boots: Vec<&[&[&Test]]> = chunks.chunks(self.pace.jobs_in_boot.min(share).max(1)).collect();
-            let heard = Mutex::new((&mut on_outcome, Vec::new()));
-            let hear = |read: outcome::Read<'_, '_>| {
+            let heard = Mutex::new((&mut on_outcome, &mut outcomes));
+            let hear = |read: Read<'t, '_>| {
                 self.keep_logs(read.test, read.summary, read.log);
                 // A panic in another thread ends the run anyway.
                 let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-                (heard.0)(read.test, &read.outcome)?;
-                heard.1.push((read.test.clone(), read.outcome));
+                let (on_outcome, outcomes) = &mut *heard;
+                on_outcome(read.test, &read.outcome)?;
+                outcomes.insert(read.test, read.outcome);
                 Ok(())
             };
             self.builder.serve_during(|| boots.par_iter().try_for_each(|boot| self.boot(boot, &hear)))?;
-            let (_, read) = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
-            for (test, outcome) in read {
-                if let Some(test) = tests.iter().find(|known| **known == test) {
-                    outcomes.insert(test, outcome);
-                }
-            }
         }
         let nothing = || Outcome::empty(End::KilledVm);
         Ok(tests.iter().map(|test| outcomes.remove(test).unwrap_or_else(nothing)).collect())
     }
 
     /// Runs calls of `runtest`, each with some tests, in one boot (or more, if the VM breaks down).
-    fn boot(&self, calls: &[&[&Test]], hear: &dyn Fn(outcome::Read<'_, '_>) -> Result<()>) -> Result<()> {
+    fn boot<'t>(&self, calls: &[&[&'t Test]], hear: &dyn Fn(Read<'t, '_>) -> Result<()>) -> Result<()> {
         let jobs: Vec<Job> = calls.iter().map(|tests| self.job(tests)).collect();
         let mut next = calls.iter();
         let mut failure = Ok(());
@@ -202,18 +212,22 @@ impl<'a> Driver<'a> {
             inside: inside.to_owned(),
             read_only,
         };
-        let mut folders = vec![folder(self.upstream, UPSTREAM, true), folder(&self.place, PLACE, false)];
+        let mut folders = vec![
+            folder(self.upstream, UPSTREAM, true),
+            folder(&self.boot, BOOT, true),
+            folder(&self.place, PLACE, false),
+        ];
         folders.extend(self.tool.folder().map(|(host, inside)| folder(host, inside, true)));
         folders
     }
 
     /// A job that drives some tests.
     fn job(&self, tests: &[&Test]) -> Job {
-        let symbols = symbol_table(self.root);
+        let table = symbols::file_name(self.root);
         // At the end everything that tests left running is cleared away: of all processes of the VM, only this shell
         // and the agent, which is process 1, are spared by a signal to everyone.
         let command = format!(
-            "job=$PWD\n[ -e {symbols} ] || cp {PLACE}/{SYMBOLS} {symbols}\n\
+            "job=$PWD\n[ -e {INSIDE}/{table} ] || cp {BOOT}/{table} {INSIDE}/\n\
              mount -t tmpfs tmpfs {PLACE}/here\n{preparation}PATH={PLACE}/guest:$PATH\n\
              {runtest} > \"$job/output\" 2>&1 &\npid=$!\n{watch}\
              wait $pid\n[ $late = 1 ] && status={LATE} || status=0\n\
@@ -281,29 +295,6 @@ fn watch(limit: Duration) -> String {
          \tsleep 2\ndone\n",
         limit.as_secs()
     )
-}
-
-/// Where translators look for the kernel's functions (stap's session.cxx: parse_kernel_functions).
-fn symbol_table(root: &Root) -> String {
-    format!("/boot/System.map-{}", root.release())
-}
-
-/// The text symbols of the running kernel, in the form of a `System.map`. Debian's packages only have a stub, for which
-/// translators print a warning, which most tests take for wrong output.
-fn functions(vm: &Vm) -> Result<Vec<u8>> {
-    let job = Job {
-        name: "symbols".into(),
-        command: "grep -i ' t [^ ]*$' /proc/kallsyms | grep -v '\\['".into(),
-        files: Vec::new(),
-        modules: Vec::new(),
-        limit: Some(Duration::from_secs(120)),
-        wanted: Vec::new(),
-    };
-    let results = batch::run(vm, &[job], |_| {})?;
-    match results.first() {
-        Some(result) if result.stdout.contains(" do_exit\n") => Ok(result.stdout.clone().into_bytes()),
-        _ => Err(LabError::Unexpected { what: "the VM shows no symbols of its kernel".into() }),
-    }
 }
 
 /// Shell lines that set the environment as upstream's makefile does (testsuite/Makefile.am: RUNTEST), for tools that

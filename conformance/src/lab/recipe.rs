@@ -158,10 +158,10 @@ pub fn add_dejagnu(dir: &Path) -> Result<()> {
 
 /// Words of unshare(1) for a command in a process namespace of its own, which the kernel ends with everything in
 /// it when unshare dies. Otherwise a killed lab would leave a dpkg that nobody reads from.
-const CONTAINED: &[&str] = &["--pid", "--fork", "--kill-child=KILL", "--mount", "--mount-proc"];
+pub(crate) const CONTAINED: &[&str] = &["--pid", "--fork", "--kill-child=KILL", "--mount", "--mount-proc"];
 
 /// In a chroot `/` is no mount point, and its namespace is private already.
-const UNCHANGED: &[&str] = &["--propagation", "unchanged", "--"];
+pub(crate) const UNCHANGED: &[&str] = &["--propagation", "unchanged", "--"];
 
 /// Like debootstrap, apt inside the root does not mind a mirror that was not refreshed for some days.
 const APT_OPTIONS: &[&str] = &["-o", "Acquire::Retries=3", "-o", "Acquire::Check-Valid-Until=false"];

@@ -16,6 +16,11 @@ use super::{IoContext, Lab, LabError, Result, Root, place};
 /// Where the folder belongs inside a root.
 pub const INSIDE: &str = "/boot";
 
+/// The file's name there, by which translators look for it (stap's session.cxx: parse_kernel_functions).
+pub fn file_name(root: &Root) -> String {
+    format!("System.map-{}", root.release())
+}
+
 /// A folder for [`INSIDE`] that holds the symbol table of the root's kernel, made by booting it if it is not there.
 ///
 /// # Errors
@@ -23,7 +28,7 @@ pub const INSIDE: &str = "/boot";
 pub fn ready(lab: &Lab, root: &Root) -> Result<PathBuf> {
     let dir = lab.vm_dir()?.join(format!("boot-{}-{}", root.suite(), root.release()));
     let _lock = lab.lock(&format!("symbols-{}", root.suite()))?;
-    let table = dir.join(format!("System.map-{}", root.release()));
+    let table = dir.join(file_name(root));
     if table.exists() {
         return Ok(dir);
     }

@@ -26,7 +26,7 @@ use crate::lab::bounded::{self, Ended, Limits};
 use crate::lab::enter::Entry;
 use crate::lab::progress::say;
 use crate::lab::recipe::SHARE;
-use crate::lab::{IoContext, Lab, Result, Root, place, symbols};
+use crate::lab::{IoContext, Lab, LabError, Result, Root, place, symbols};
 use crate::tool::Tool;
 
 /// Where upstream's tree appears inside the root.
@@ -273,7 +273,10 @@ impl<'a> Bench<'a> {
             let limits = Limits { time: Duration::from_secs(1800), ..self.group.limits() };
             let command = self.entry(&Tool::Stap).command("stap", ["-l", "kernel.trace(\"*\")"])?;
             say("stap looks at the kernel's tracepoints, which may take minutes");
-            bounded::run(command, limits)?;
+            if bounded::run(command, limits)?.ended == Ended::TimedOut {
+                let what = "stap does not come to an end with the kernel's tracepoints".into();
+                return Err(LabError::Unexpected { what });
+            }
             *known = true;
         }
         Ok(())
