@@ -1,8 +1,8 @@
 //! Building kernel modules for a VM in its root, at native speed.
 //!
 //! In the VM `make` is [`MAKE`], which passes everything that builds a module through a shared folder: a request is a
-//! folder with the module's files in `files` and the words of the command, one to a line, in `words`; the answer is what
-//! `make` left in `files`, `stdout`, `stderr`, and, last, `status`.
+//! folder with the module's files in `files.tar` and the words of the command, one to a line, in `words`; the answer is
+//! what `make` left in `built.tar`, `stdout`, `stderr`, and, last, `status`. One large file passes faster than many.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,11 +27,11 @@ const REQUEST: &str = "/mnt/request";
 const MAKE: &str = r#"#!/bin/bash
 for word; do case $word in M=*) dir=${word#M=} ;; esac; done
 [ -n "$dir" ] || exec /usr/bin/make "$@"
-request=$(mktemp -d requests/XXXXXXXX) && cp -a "$dir" "$request/files" || exit 125
+request=$(mktemp -d requests/XXXXXXXX) && tar -C "$dir" -cf "$request/files.tar" . || exit 125
 printf '%s\n' "$dir" "$@" > "$request/new" && mv "$request/new" "$request/words"
 exec 9<> /run/tick
-until [ -e "$request/status" ]; do read -rt 0.1 -u 9; done
-cp -a "$request/files/." "$dir/"
+until [ -e "$request/status" ]; do read -rt 0.2 -u 9; done
+[ ! -e "$request/built.tar" ] || tar -C "$dir" -xf "$request/built.tar"
 cat "$request/stdout"
 cat "$request/stderr" >&2
 status=$(< "$request/status")
@@ -119,9 +119,9 @@ impl<'a> Builder<'a> {
         let mut lines = text.lines();
         let dir = lines.next().unwrap_or_default();
         let script = format!(
-            "dir=$1 && shift && mkdir -p \"$dir\" && cp -a {REQUEST}/files/. \"$dir/\" || exit 125\n\
+            "dir=$1 && shift && mkdir -p \"$dir\" && tar -C \"$dir\" -xf {REQUEST}/files.tar || exit 125\n\
              setpriv --bounding-set=-sys_module,-sys_boot,-sys_rawio,-sys_time,-sys_ptrace,-syslog make \"$@\"\n\
-             status=$?\ncp -a \"$dir/.\" {REQUEST}/files/ && exit $status"
+             status=$?\ntar -C \"$dir\" -cf {REQUEST}/built.tar . && exit $status"
         );
         let shell = ["bash", "-c", &script, "make", dir];
         let mut words = [CONTAINED, &["--net"], UNCHANGED, &shell].concat();

@@ -21,9 +21,24 @@ use crate::lab::vm::{Folder, Vm};
 use crate::lab::{IoContext, Lab, LabError, Result, Root, place};
 use crate::tool::Tool;
 
+/// The `kill` of the VM. Upstream's driver stops a group of processes that it has started and waits until signal 0 does
+/// not reach it any more, at most 15 seconds (testsuite/lib/systemtap.exp: kill_still_alive). Since it collects the
+/// leader only afterwards, and zombies can be signalled, that was always 15 seconds. Here a group of zombies is gone.
+const KILL: &str = r#"#!/bin/bash
+for last; do :; done
+case "$1 $last" in "-0 -"[0-9]*) ;; *) exec /usr/bin/kill "$@" ;; esac
+for stat in /proc/[0-9]*/stat; do
+	{ read -r line < "$stat"; } 2> /dev/null || continue
+	set -- ${line##*) }
+	if [ "$3" = "${last#-}" ] && [ "$1" != Z ]; then exit 0; fi
+done
+echo "kill: ($last) - No such process" >&2
+exit 1
+"#;
+
 /// Where upstream's tree appears in the VM.
 const UPSTREAM: &str = "/mnt/upstream";
-/// Where the tool's folders appear: `bin` with the tool as `stap`, `guest` with the `make` of the VM, `cache`, and
+/// Where the tool's folders appear: `bin` with the tool as `stap`, `guest` with programs of the VM, `cache`, and
 /// `here`, the working directory, which is a new one for each call of `runtest`.
 const PLACE: &str = "/mnt/suite";
 
@@ -106,11 +121,12 @@ impl<'a> Driver<'a> {
         // Tests look for it beside stap. It belongs to no translator.
         link(Path::new("/usr/bin/dtrace"), &place.join("bin/dtrace"))?;
         let builder = Builder::new(root, place.join(REQUESTS))?;
-        place::write_whole(
-            &place.join("guest/make"),
-            Builder::make(&format!("{PLACE}/{REQUESTS}")).as_bytes(),
-        )?;
-        executable(&place.join("guest/make"))?;
+        let make = Builder::make(&format!("{PLACE}/{REQUESTS}"));
+        for (name, text) in [("make", make.as_str()), ("kill", KILL)] {
+            let program = place.join("guest").join(name);
+            place::write_whole(&program, text.as_bytes())?;
+            executable(&program)?;
+        }
         let vm = Vm::prepare(lab, root)?;
         let driver = Driver {
             lab,
@@ -171,7 +187,7 @@ impl<'a> Driver<'a> {
         for tests_in_job in self.pace.tests_in_job {
             let open: Vec<&Test> = tests.iter().filter(|test| !outcomes.contains_key(test)).collect();
             let chunks: Vec<&[&Test]> = open.chunks(tests_in_job).collect();
-            // Upstream's driver sleeps for 15 seconds after most tests, so that more VMs than processors are of use.
+            // Tests sleep and wait much of their time, so that more VMs than processors are of use.
             let share = chunks.len().div_ceil(rayon::current_num_threads());
             let boots: Vec<&[&[&Test]]> = chunks.chunks(self.pace.jobs_in_boot.min(share).max(1)).collect();
             let heard = Mutex::new((&mut on_outcome, &mut outcomes));

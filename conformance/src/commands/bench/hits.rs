@@ -1,8 +1,8 @@
 //! `bench hits`: how many instructions a probe costs each time it is hit.
 //!
 //! A VM with one emulated processor counts instructions as time: `-icount shift=0` makes every instruction last one
-//! nanosecond and one tick of the time stamp counter. A small program makes 100,000 system calls, once without and once
-//! with each module loaded; the difference, divided by the calls, is what the probe, the kernel's kprobe included, costs.
+//! nanosecond and one tick of the time stamp counter. A small program makes 100,000 system calls, without and with each
+//! module loaded; the difference, divided by the calls, is what the probe, the kernel's kprobe included, costs.
 
 use std::path::PathBuf;
 use std::time::Duration;
