@@ -143,6 +143,36 @@ fn the_stack_of_a_script_is_told_at_verbosity_2() {
 }
 
 #[test]
+fn debug_keeps_the_build_and_the_layouts_of_types() {
+    let machine = Machine::new().with_tools("");
+    machine.write("own/.keep", "");
+    machine.write_program("bin/pahole", "#!/bin/sh\necho \"layouts in $1\"\n");
+    let words = ["--debug", "--tmpdir=own", "-p4", "-m", "kept", "-e", HELLO];
+    machine.run(&words).expect_status(0);
+    let layouts = fs::read_to_string(machine.path("own/kept.pahole")).unwrap();
+    assert!(layouts.starts_with("layouts in ") && layouts.ends_with("/own/kept.ko\n"), "{layouts}");
+    let makefile = fs::read_to_string(machine.path("own/Makefile")).unwrap();
+    assert!(makefile.contains("-save-temps=obj"), "{makefile}");
+    // It serves only to look at.
+    machine.write_program("bin/pahole", "#!/bin/sh\nexit 1\n");
+    machine.run(&words).expect_status(0);
+}
+
+#[test]
+fn the_way_of_probe_points_is_told_at_verbosity_2() {
+    let machine = Machine::new().with_tools("");
+    let script = "probe a = begin ! , end { println(1) } probe a { println(2) } probe begin { println(3) }";
+    let run = machine.run(&["--vp", "02", "-p2", "-e", script]).expect_status(0);
+    let expected = "derive-probes (location #0): a of keyword at <input>:1:40\n\
+                    derive-probes (location #0): begin! of identifier 'a' at <input>:1:46\n\
+                    Probe point begin! sufficient, skipped end\n\
+                    derive-probes (location #0): begin of keyword at <input>:1:63\n";
+    assert!(run.err.starts_with(expected), "{}", run.err);
+    let run = machine.run(&["--vp", "01", "-p2", "-e", script]).expect_status(0);
+    assert!(!run.err.contains("derive-probes"), "{}", run.err);
+}
+
+#[test]
 fn what_pass_3_prints_is_what_pass_4_builds() {
     // So it compiles as it is: the end-to-end scripts have the kernel's makefiles compile this very text.
     let machine = Machine::new().with_tools("");

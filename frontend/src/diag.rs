@@ -12,6 +12,8 @@ pub enum Severity {
     /// Tells the user of an error that stap prints and forgets: it counts as nothing, whatever the options. In stap's form
     /// only the error that it wraps and the notes are there.
     Remark,
+    /// Tells how a pass goes on: one line, without its place. Raised only where the pass is very verbose (`-vv`).
+    Trace,
 }
 
 /// The word in front of an error's message: `parse error: ...`, `semantic error: ...`.
@@ -115,6 +117,11 @@ impl Diagnostic {
     /// A remark.
     pub fn remark(site: &'static str, message: impl Into<String>) -> Self {
         Self::new(Severity::Remark, Stage::Parse, site, message.into())
+    }
+
+    /// A line of a trace.
+    pub fn trace(site: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Trace, Stage::Semantic, site, message.into())
     }
 
     /// Names the place.

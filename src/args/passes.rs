@@ -72,7 +72,8 @@ pub const FLAGS: &[Flag] = &[
     },
     Flag {
         long: Some("debug"),
-        doc: "Build the module with debug information and keep its files.",
+        doc: "Build the module with debug information; keep its files, what the compiler made in between, and the layouts \
+              of its types where pahole is installed.",
         update: |low, _| {
             low.debug = true;
             low.keep = true;

@@ -183,6 +183,9 @@ impl<'a> Workshop<'a> {
             let message = format!("kbuild made no \"{}\"", plan.module.display());
             return Err(fail(terminal, message));
         }
+        if low.debug {
+            self.write_layouts(&plan.module, terminal)?;
+        }
         let why = format!("{}{}", conf_key.log, key.log);
         let stored =
             cache.and_then(|cache| cache.put_module(&key.digest, &build.name, &plan.module, &why).ok());
@@ -245,6 +248,29 @@ impl<'a> Workshop<'a> {
             let _ = cache.put_stapconf(&key, &conf.header());
         }
         Ok(conf)
+    }
+
+    /// Puts what `pahole` says of the module's types beside it, as `--debug` does in stap 5.6. It may not be installed,
+    /// and the module is good whatever it makes of it.
+    ///
+    /// # Errors
+    /// [`Stop::Interrupted`].
+    fn write_layouts(&self, module: &Path, terminal: &mut Terminal) -> Result<(), Stop> {
+        if self.session.verbosity[3] > 1 {
+            terminal.line(&format!("Pass 4: running pahole on {}", module.display()));
+        }
+        let argv = vec!["pahole".to_owned(), module.display().to_string()];
+        let ended = children::run(&Command { argv, ..Command::default() }, Output::Capture);
+        if children::interrupted() {
+            return Err(Stop::Interrupted);
+        }
+        let Ok(ended) = ended else { return Ok(()) };
+        let text = format!("{}{}", ended.outcome.stdout, ended.outcome.stderr);
+        let path = module.with_extension("pahole");
+        if let Err(error) = fs::write(&path, text) {
+            terminal.line(&format!("WARNING: {}: {error}", path.display()));
+        }
+        Ok(())
     }
 
     /// Runs a program of the build. A signal to end stops the run, whatever the program made of it.

@@ -19,6 +19,7 @@ fn object(sources: &SourceMap, diagnostic: &Diagnostic) -> Value {
         Severity::Error => "error",
         Severity::Warning => "warning",
         Severity::Remark => "remark",
+        Severity::Trace => "trace",
     };
     let stage = match diagnostic.stage {
         Stage::Parse => "parse",

@@ -77,6 +77,7 @@ impl Renderer {
         match diagnostic.severity {
             Severity::Warning => self.warning(sources, &spelled),
             Severity::Remark => self.remark(sources, &spelled),
+            Severity::Trace => self.line(&spelled.message).into_bytes(),
             Severity::Error => self.error(sources, &spelled),
         }
     }

@@ -47,10 +47,10 @@ fn report(sources: &SourceMap, diagnostic: &Diagnostic) -> Report<usize> {
     }
     let mut report = match main.severity {
         Severity::Error => Report::error(),
-        Severity::Warning | Severity::Remark => Report::warning(),
+        Severity::Warning | Severity::Remark | Severity::Trace => Report::warning(),
     };
     report.code = match (main.severity, main.stage) {
-        (Severity::Warning | Severity::Remark, _) | (_, Stage::Session) => None,
+        (Severity::Warning | Severity::Remark | Severity::Trace, _) | (_, Stage::Session) => None,
         (_, Stage::Parse) => Some("parse".into()),
         (_, Stage::Semantic) => Some("semantic".into()),
     };

@@ -24,7 +24,7 @@ impl Page<'_> {
     pub fn write(&mut self, diagnostic: &Diagnostic) {
         match (diagnostic.severity, diagnostic.stage) {
             (Severity::Warning, _) => self.write_warning(diagnostic),
-            (Severity::Remark, _) => {}
+            (Severity::Remark | Severity::Trace, _) => {}
             (Severity::Error, Stage::Parse) => self.write_parse_error(diagnostic),
             (Severity::Error, Stage::Semantic) => self.write_semantic_error(diagnostic),
             (Severity::Error, Stage::Session) => self.put(&format!("ERROR: {}\n", diagnostic.message)),

@@ -321,7 +321,7 @@ fn preparation() -> String {
         "export PATH={programs}:$PATH LANG=C XDG_DATA_DIRS= BASE_MICROTESTS_FULL=1 SYSTEMTAP_TESTREMOTES=\n\
          export SYSTEMTAP_RUNTIME=/usr/share/systemtap/runtime SYSTEMTAP_TAPSET=/usr/share/systemtap/tapset\n\
          export SYSTEMTAP_PATH={programs} SYSTEMTAP_SPATH=/usr/sbin SYSTEMTAP_INCLUDES=/usr/include\n\
-         export PKGLIBDIR=/usr/lib/systemtap SYSCONFDIR=/etc PYTHON3=/usr/bin/python3\n\
+         export PKGLIBDIR=/usr/lib/systemtap CRASH_LIBDIR=/usr/lib/systemtap SYSCONFDIR=/etc PYTHON3=/usr/bin/python3\n\
          cd {PLACE}/here && mkdir .systemtap-root || exit\n\
          ln -s {PLACE}/cache/stap .systemtap-root/cache\n\
          ln -s {PLACE}/cache/rstap .systemtap-root/rstap-cache\n"

@@ -2,6 +2,7 @@
 //! registration, and one entry into the runtime, for each place.
 
 use super::rewrite::{Name, names_in_stmt, null, take};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::hir::{Bound, Local, LocalId, Probe, Program, VarRef};
 use crate::resolve::point_text;
 use crate::tree::walk::{ChildMut, stmt_children_mut};
@@ -25,12 +26,15 @@ const SHARED: [&str; 4] = ["__tracepoint_arg_", "__lsm_arg_", "__nf_", "__mark_a
 /// Upstream takes a merged probe for empty if its first handler is, and so loses the others. Here an empty handler in
 /// front of the others stays out of it, except in a listing: nothing gets lost there, and which points it names follows
 /// from what was merged.
+///
+/// Returns the lines that `-vv` shows.
 pub(super) fn merge_probes(
     program: &mut Program,
     table: &mut TypeTable,
     empty: &mut Vec<bool>,
     listing: bool,
-) {
+) -> Diagnostics {
+    let mut trace = Diagnostics::new();
     let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, probe) in program.probes.iter().enumerate() {
         if probe.synthetic || probe.condition.is_some() {
@@ -42,20 +46,36 @@ pub(super) fn merge_probes(
         }
     }
     let mut keep = vec![true; program.probes.len()];
-    for batch in places.values().flat_map(|indexes| indexes.chunks(MAX_HANDLERS)) {
-        if batch.len() < 2 {
-            continue;
-        }
-        merge(program, table, batch);
-        for &other in &batch[1..] {
-            keep[other] = false;
+    for indexes in places.values() {
+        for (number, batch) in indexes.chunks(MAX_HANDLERS).enumerate() {
+            let [first, others @ ..] = batch else { continue };
+            if others.is_empty() {
+                continue;
+            }
+            let point = point_text(&program.probes[*first].point, true);
+            let first_of_batch = number * MAX_HANDLERS;
+            let share = match indexes.len() {
+                count @ ..=MAX_HANDLERS => count.to_string(),
+                count => format!("batch {first_of_batch}-{} of {count}", first_of_batch + others.len()),
+            };
+            let message = format!("Combining {share} probe handlers for probe point: {point}");
+            trace.push(Diagnostic::trace("merge/place", message));
+            merge(program, table, batch);
+            for &other in others {
+                keep[other] = false;
+            }
         }
     }
-    if keep.contains(&false) {
+    let gone = keep.iter().filter(|kept| !**kept).count();
+    if gone > 0 {
         super::rewrite::retain(&mut program.probes, &keep);
         super::rewrite::retain(&mut table.probe_locals, &keep);
         super::rewrite::retain(empty, &keep);
+        trace.push(Diagnostic::trace("merge/gone", format!("Removing {gone} duplicate probes")));
+        let message = format!("After combining: {} probes remain", program.probes.len());
+        trace.push(Diagnostic::trace("merge/left", message));
     }
+    trace
 }
 
 /// Equal for probes at the same place. What the family keeps belongs to it: it holds the address.

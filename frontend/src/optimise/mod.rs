@@ -127,7 +127,10 @@ pub fn before_types(
     // Listings too, since 5.6: of several aliases that lead to one place `-l` names the first, while `-L`, which implies
     // `-u`, names all.
     if !session.unoptimized && !session.version.before(5, 6) {
-        merge::merge_probes(program, &mut table, &mut empty, session.mode.is_dump());
+        let trace = merge::merge_probes(program, &mut table, &mut empty, session.mode.is_dump());
+        if session.verbosity[1] > 1 {
+            diagnostics.append(trace);
+        }
     }
     drop_empty_probes(session, sources, program, &mut table, &empty, &mut diagnostics);
     (table, diagnostics)

@@ -377,6 +377,23 @@ fn without_optimisation_only_what_later_passes_need_happens() {
 }
 
 #[test]
+fn the_trace_tells_what_became_one() {
+    let session = Session { verbosity: [0, 2, 0, 0, 0], ..Session::for_tests() };
+    let script =
+        "probe begin { println(1) } ".repeat(33) + "probe end { println(2) } probe end { println(3) }";
+    let messages = analyse_with(&script, &session).messages();
+    let trace: String =
+        messages.split_inclusive('\n').filter(|line| !line.contains("derive-probes")).collect();
+    expect![[r#"
+        trace: Combining batch 0-31 of 33 probe handlers for probe point: begin
+        trace: Combining 2 probe handlers for probe point: end
+        trace: Removing 32 duplicate probes
+        trace: After combining: 3 probes remain
+    "#]]
+    .assert_eq(&trace);
+}
+
+#[test]
 fn listings_have_no_display_and_merge_empty_probes_too() {
     let probes = |mode, unoptimized| {
         let session = Session { mode, unoptimized, ..Session::for_tests() };

@@ -7,6 +7,7 @@ use super::derive::{Access, DeriveContext, Derived, Family, Param};
 use super::library::AliasEntry;
 use super::suggest;
 use super::symbolic::SYMBOLIC;
+use super::text::point_text;
 use crate::diag::Diagnostic;
 use crate::session::{Mode, Privilege, Session};
 use crate::source::Token;
@@ -284,7 +285,13 @@ impl Resolver<'_> {
     fn derive_points(&mut self, link: &Rc<Link>, rethrow: bool) -> Result<Vec<Matched>, Failure> {
         let mut found = Vec::new();
         let mut tolerated: Vec<Diagnostic> = Vec::new();
-        for point in &link.points {
+        let traced = self.session.verbosity[1] > 1;
+        for (index, point) in link.points.iter().enumerate() {
+            if traced {
+                let point = point_text(point, true);
+                let message = format!("derive-probes (location #{index}): {point} of {{token}}");
+                self.diagnostics.push(Diagnostic::trace("resolve/derive", message).mentioning(&link.origin));
+            }
             let mut builders = BTreeSet::new();
             let before = found.len();
             let first = &point.components[0].origin.0;
@@ -328,6 +335,15 @@ impl Resolver<'_> {
                 continue;
             }
             if point.sufficient && found.len() > before {
+                if traced {
+                    let skipped: String = link.points[index + 1..]
+                        .iter()
+                        .map(|point| format!(" {}", point_text(point, true)))
+                        .collect();
+                    let message =
+                        format!("Probe point {} sufficient, skipped{skipped}", point_text(point, true));
+                    self.diagnostics.push(Diagnostic::trace("resolve/sufficient", message));
+                }
                 break;
             }
         }

@@ -1,7 +1,7 @@
 //! For tests: a script to its analysed program, with a library and families made up here.
 
 use super::{Analysis, parse_texts};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::hir::{Attachment, dump};
 use crate::resolve::derive::{Access, Answer, DeriveContext, Derived, Family, Param, Pattern};
 use crate::session::Session;
@@ -110,7 +110,11 @@ impl Analysis {
             let (line, column) = self.sources.file(token.pos.file).line_column(token.pos.offset);
             format!("{line}:{column} '{}'", token.text)
         };
-        let kind = if diagnostic.is_error() { "error" } else { "warning" };
+        let kind = match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Trace => "trace",
+            Severity::Warning | Severity::Remark => "warning",
+        };
         *out += &format!("{}{kind}: {}", "  ".repeat(depth), diagnostic.message);
         for token in diagnostic.token.iter().chain(&diagnostic.second) {
             *out += &format!(" @ {}", place(token));

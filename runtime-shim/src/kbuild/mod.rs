@@ -250,7 +250,8 @@ impl ModuleBuild {
         // Identical code folding costs much compile time on this text (upstream: gcc 5 and later).
         text.push_str("ccflags-y += $(call cc-option,-fno-ipa-icf)\n");
         if self.debug_info {
-            text.push_str("ccflags-y += -g\n");
+            // What the compiler made on its way stays beside the objects.
+            text.push_str("ccflags-y += -g -save-temps=obj -fverbose-asm\n");
         }
         for line in &remedies.make_lines {
             text.push_str(&format!("{line}\n"));
