@@ -6,8 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Most that the modules may take, in bytes (upstream's `cache_mb_limit` default).
-const LIMIT: u64 = 256 << 20;
+/// Most that the modules may take, in MiB, unless a file of that name says something else (cache.cxx: `clean_cache`).
+const LIMIT: u64 = 256;
+const LIMIT_FILE: &str = "cache_mb_limit";
 
 /// Most indexes of tapsets that are kept: one for each kernel, set of options and runtime that was used lately.
 const INDEXES: usize = 16;
@@ -97,6 +98,13 @@ impl Cache {
         Ok(())
     }
 
+    /// Most that the modules may take, in bytes.
+    fn limit(&self) -> u64 {
+        let text = fs::read_to_string(self.root.join(LIMIT_FILE)).ok();
+        let limit = text.and_then(|text| text.trim().parse().ok()).unwrap_or(LIMIT);
+        limit.saturating_mul(1 << 20)
+    }
+
     /// Removes the oldest modules until the rest fits, never the one just stored.
     fn trim(&self, newest: &Path) {
         let Ok(entries) = fs::read_dir(self.root.join("modules")) else { return };
@@ -109,9 +117,10 @@ impl Cache {
             })
             .collect();
         groups.sort();
+        let limit = self.limit();
         let mut total: u64 = groups.iter().map(|(_, size, _)| size).sum();
         for (_, size, directory) in groups {
-            if total <= LIMIT {
+            if total <= limit {
                 break;
             }
             if !newest.starts_with(&directory) && fs::remove_dir_all(&directory).is_ok() {
@@ -149,6 +158,29 @@ mod tests {
         }
         assert_eq!(fs::read_dir(directory.path().join("tapset")).unwrap().count(), INDEXES);
         assert_eq!(&cache.index(&(INDEXES + 2).to_string()).unwrap()[..], b"bytes");
+    }
+
+    #[test]
+    fn the_oldest_modules_go_when_the_limit_is_reached() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::new(directory.path());
+        let module = directory.path().join("m.ko");
+        fs::write(&module, vec![1; 700 << 10]).unwrap();
+        let store = |key: &str| {
+            let stored = cache.put_module(key, "m", &module, "").unwrap();
+            let past = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(u64::from(key.as_bytes()[0]));
+            fs::File::open(stored.parent().unwrap()).unwrap().set_modified(past).unwrap();
+        };
+        let kept = || ["a", "b", "c"].map(|key| cache.module(key, "m").is_some());
+        store("a");
+        store("b");
+        assert_eq!(kept(), [true, true, false]);
+        fs::write(directory.path().join(LIMIT_FILE), "2\n").unwrap();
+        store("c");
+        assert_eq!(kept(), [false, true, true]);
+        fs::write(directory.path().join(LIMIT_FILE), "0").unwrap();
+        store("a");
+        assert_eq!(kept(), [true, false, false]);
     }
 
     #[test]

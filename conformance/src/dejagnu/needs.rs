@@ -50,7 +50,7 @@ pub fn need(upstream: &Path, test: &Test) -> Result<Option<Need>> {
     Ok(need_of_text(&text))
 }
 
-/// `NAME.stp` and `NAME_x.stp` beside `NAME.exp`, in order.
+/// `NAME.stp`, `NAME_x.stp` and `NAME1.stp` beside `NAME.exp`, in order.
 fn scripts_of(test: &Path) -> Result<Vec<std::path::PathBuf>> {
     let (Some(dir), Some(stem)) = (test.parent(), test.file_stem()) else { return Ok(Vec::new()) };
     let stem = stem.to_string_lossy();
@@ -59,7 +59,8 @@ fn scripts_of(test: &Path) -> Result<Vec<std::path::PathBuf>> {
     for entry in fs::read_dir(dir).doing(reading)? {
         let name = entry.doing(reading)?.file_name().to_string_lossy().into_owned();
         let rest = name.strip_suffix(".stp").and_then(|name| name.strip_prefix(&*stem));
-        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_')) {
+        let first = rest.map(|rest| rest.chars().next());
+        if first.is_some_and(|first| first.is_none_or(|c| c == '_' || c.is_ascii_digit())) {
             scripts.push(dir.join(name));
         }
     }
@@ -134,5 +135,7 @@ mod tests {
         let test = |name: &str| Test { name: format!("systemtap.base/{name}.exp") };
         assert_eq!(need(upstream.path(), &test("a")).unwrap(), None);
         assert_eq!(need(upstream.path(), &test("ab")).unwrap(), Some(Need::DebugInformation));
+        fs::write(dir.join("a2.stp"), "probe process.function(\"f\") {}").unwrap();
+        assert_eq!(need(upstream.path(), &test("a")).unwrap(), Some(Need::Programs));
     }
 }
