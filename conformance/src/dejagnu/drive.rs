@@ -239,11 +239,13 @@ impl<'a> Driver<'a> {
 
     /// A job that drives some tests.
     fn job(&self, tests: &[&Test]) -> Job {
-        let table = symbols::file_name(self.root);
+        // Debian 12 and 13 have a file of that name, which says where the real one is.
+        let name = symbols::file_name(self.root);
+        let table = format!("{INSIDE}/{name}");
         // At the end everything that tests left running is cleared away: of all processes of the VM, only this shell
         // and the agent, which is process 1, are spared by a signal to everyone.
         let command = format!(
-            "job=$PWD\n[ -e {INSIDE}/{table} ] || cp {BOOT}/{table} {INSIDE}/\n\
+            "job=$PWD\nmountpoint -q {table} || {{ : >> {table} && mount --bind {BOOT}/{name} {table}; }} || exit\n\
              mount -t tmpfs tmpfs {PLACE}/here\n{preparation}PATH={PLACE}/guest:$PATH\n\
              {runtest} > \"$job/output\" 2>&1 &\npid=$!\n{watch}\
              wait $pid\n[ $late = 1 ] && status={LATE} || status=0\n\
