@@ -143,6 +143,13 @@ fn the_stack_of_a_script_is_told_at_verbosity_2() {
 }
 
 #[test]
+fn what_more_goals_of_the_build_print_is_shown() {
+    let machine = Machine::new().with_tools("");
+    let run = machine.run(&["-p4", "-m", "asked", "-B", "kernelrelease", "-e", HELLO]).expect_status(0);
+    assert!(run.out.starts_with("the release\n"), "{}", run.out);
+}
+
+#[test]
 fn debug_keeps_the_build_and_the_layouts_of_types() {
     let machine = Machine::new().with_tools("");
     machine.write("own/.keep", "");

@@ -175,6 +175,9 @@ impl<'a> Workshop<'a> {
         let log = format!("{}{}", outcome.stdout, outcome.stderr);
         if verbosity > 1 || (verbosity > 0 && !outcome.success) {
             terminal.raw(&log);
+        } else if outcome.success {
+            // It is silent, unless `-B` asked for something.
+            terminal.out(outcome.stdout.as_bytes());
         }
         if !outcome.success {
             return Err(fail(terminal, diagnose(self.kernel, &self.runtime.text, &log).to_string()));

@@ -167,6 +167,7 @@ if grep -q 'does not compile' "$dir/${name}_src.c"; then
     echo "${name}_src.c:7:1: error: expected expression" >&2
     exit 2
 fi
+for word; do [ "$word" = kernelrelease ] && echo 'the release'; done
 echo "module $name" > "$dir/$name.ko"
 "#;
 
