@@ -263,12 +263,8 @@ impl<'a> Workshop<'a> {
             terminal.line(&format!("Pass 4: running pahole on {}", module.display()));
         }
         let argv = vec!["pahole".to_owned(), module.display().to_string()];
-        let ended = children::run(&Command { argv, ..Command::default() }, Output::Capture);
-        if children::interrupted() {
-            return Err(Stop::Interrupted);
-        }
-        let Ok(ended) = ended else { return Ok(()) };
-        let text = format!("{}{}", ended.outcome.stdout, ended.outcome.stderr);
+        let Ok(outcome) = attempt(&Command { argv, ..Command::default() })? else { return Ok(()) };
+        let text = format!("{}{}", outcome.stdout, outcome.stderr);
         let path = module.with_extension("pahole");
         if let Err(error) = fs::write(&path, text) {
             terminal.line(&format!("WARNING: {}: {error}", path.display()));
@@ -276,13 +272,9 @@ impl<'a> Workshop<'a> {
         Ok(())
     }
 
-    /// Runs a program of the build. A signal to end stops the run, whatever the program made of it.
+    /// Runs a program that the build cannot do without.
     fn run(&self, command: &Command, terminal: &mut Terminal) -> Result<Outcome, Stop> {
-        let ended = children::run(command, Output::Capture);
-        if children::interrupted() {
-            return Err(Stop::Interrupted);
-        }
-        ended.map(|ended| ended.outcome).map_err(|error| {
+        attempt(command)?.map_err(|error| {
             let name = command.argv.first().cloned().unwrap_or_default();
             terminal.line(&format!("ERROR: {}", self.no_program(&name, &error)));
             Stop::Failed
@@ -310,6 +302,15 @@ impl<'a> Workshop<'a> {
         let words = &self.settings.low.kbuild_words;
         cache::stapconf_key(&OsWorld, self.kernel, &self.runtime.text, (&path, stat), words)
     }
+}
+
+/// Runs a program, if there is one. A signal to end stops the run, whatever the program made of it.
+fn attempt(command: &Command) -> Result<io::Result<Outcome>, Stop> {
+    let ended = children::run(command, Output::Capture);
+    if children::interrupted() {
+        return Err(Stop::Interrupted);
+    }
+    Ok(ended.map(|ended| ended.outcome))
 }
 
 /// Makes symbolic links, with the directories they are in.

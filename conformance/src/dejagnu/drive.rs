@@ -352,7 +352,9 @@ mod tests {
             runtest(&[&test, &test], "\"$job\""),
             watch(Duration::from_secs(3))
         );
-        let status = std::process::Command::new("bash").args(["-n", "-c", &text]).status();
-        assert!(status.is_ok_and(|status| status.success()), "{text}");
+        for text in [text.as_str(), KILL] {
+            let status = std::process::Command::new("bash").args(["-n", "-c", text]).status();
+            assert!(status.is_ok_and(|status| status.success()), "{text}");
+        }
     }
 }

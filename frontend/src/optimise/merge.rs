@@ -27,14 +27,14 @@ const SHARED: [&str; 4] = ["__tracepoint_arg_", "__lsm_arg_", "__nf_", "__mark_a
 /// front of the others stays out of it, except in a listing: nothing gets lost there, and which points it names follows
 /// from what was merged.
 ///
-/// Returns the lines that `-vv` shows.
+/// `trace` receives the lines that `-vv` shows.
 pub(super) fn merge_probes(
     program: &mut Program,
     table: &mut TypeTable,
     empty: &mut Vec<bool>,
     listing: bool,
-) -> Diagnostics {
-    let mut trace = Diagnostics::new();
+    mut trace: Option<&mut Diagnostics>,
+) {
     let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, probe) in program.probes.iter().enumerate() {
         if probe.synthetic || probe.condition.is_some() {
@@ -52,14 +52,16 @@ pub(super) fn merge_probes(
             if others.is_empty() {
                 continue;
             }
-            let point = point_text(&program.probes[*first].point, true);
-            let first_of_batch = number * MAX_HANDLERS;
-            let share = match indexes.len() {
-                count @ ..=MAX_HANDLERS => count.to_string(),
-                count => format!("batch {first_of_batch}-{} of {count}", first_of_batch + others.len()),
-            };
-            let message = format!("Combining {share} probe handlers for probe point: {point}");
-            trace.push(Diagnostic::trace("merge/place", message));
+            if let Some(trace) = trace.as_deref_mut() {
+                let point = point_text(&program.probes[*first].point, true);
+                let from = number * MAX_HANDLERS;
+                let share = match indexes.len() {
+                    count @ ..=MAX_HANDLERS => count.to_string(),
+                    count => format!("batch {from}-{} of {count}", from + others.len()),
+                };
+                let message = format!("Combining {share} probe handlers for probe point: {point}");
+                trace.push(Diagnostic::trace("merge/place", message));
+            }
             merge(program, table, batch);
             for &other in others {
                 keep[other] = false;
@@ -71,11 +73,12 @@ pub(super) fn merge_probes(
         super::rewrite::retain(&mut program.probes, &keep);
         super::rewrite::retain(&mut table.probe_locals, &keep);
         super::rewrite::retain(empty, &keep);
-        trace.push(Diagnostic::trace("merge/gone", format!("Removing {gone} duplicate probes")));
-        let message = format!("After combining: {} probes remain", program.probes.len());
-        trace.push(Diagnostic::trace("merge/left", message));
+        if let Some(trace) = trace {
+            trace.push(Diagnostic::trace("merge/gone", format!("Removing {gone} duplicate probes")));
+            let message = format!("After combining: {} probes remain", program.probes.len());
+            trace.push(Diagnostic::trace("merge/left", message));
+        }
     }
-    trace
 }
 
 /// Equal for probes at the same place. What the family keeps belongs to it: it holds the address.

@@ -127,10 +127,8 @@ pub fn before_types(
     // Listings too, since 5.6: of several aliases that lead to one place `-l` names the first, while `-L`, which implies
     // `-u`, names all.
     if !session.unoptimized && !session.version.before(5, 6) {
-        let trace = merge::merge_probes(program, &mut table, &mut empty, session.mode.is_dump());
-        if session.verbosity[1] > 1 {
-            diagnostics.append(trace);
-        }
+        let trace = (session.verbosity[1] > 1).then_some(&mut diagnostics);
+        merge::merge_probes(program, &mut table, &mut empty, session.mode.is_dump(), trace);
     }
     drop_empty_probes(session, sources, program, &mut table, &empty, &mut diagnostics);
     (table, diagnostics)

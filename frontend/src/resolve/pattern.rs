@@ -287,8 +287,8 @@ impl Resolver<'_> {
         let mut tolerated: Vec<Diagnostic> = Vec::new();
         let traced = self.session.verbosity[1] > 1;
         for (index, point) in link.points.iter().enumerate() {
-            if traced {
-                let point = point_text(point, true);
+            let traced = traced.then(|| point_text(point, true));
+            if let Some(point) = &traced {
                 let message = format!("derive-probes (location #{index}): {point} of {{token}}");
                 self.diagnostics.push(Diagnostic::trace("resolve/derive", message).mentioning(&link.origin));
             }
@@ -335,13 +335,11 @@ impl Resolver<'_> {
                 continue;
             }
             if point.sufficient && found.len() > before {
-                if traced {
-                    let skipped: String = link.points[index + 1..]
-                        .iter()
-                        .map(|point| format!(" {}", point_text(point, true)))
-                        .collect();
-                    let message =
-                        format!("Probe point {} sufficient, skipped{skipped}", point_text(point, true));
+                if let Some(point) = &traced {
+                    let others = link.points[index + 1..].iter();
+                    let skipped: String =
+                        others.map(|point| format!(" {}", point_text(point, true))).collect();
+                    let message = format!("Probe point {point} sufficient, skipped{skipped}");
                     self.diagnostics.push(Diagnostic::trace("resolve/sufficient", message));
                 }
                 break;
