@@ -62,9 +62,11 @@ impl Cache {
         self.root.join("modules").join(key).join(format!("{name}.ko"))
     }
 
-    /// A stored index of a tapset.
+    /// A stored index of a tapset, which counts as used now.
     pub fn index(&self, name: &str) -> Option<memmap2::Mmap> {
         let file = fs::File::open(self.root.join("tapset").join(name)).ok()?;
+        // In a cache of somebody else's it stays as old as it is.
+        let _ = file.set_modified(SystemTime::now());
         // SAFETY: the mapping is read only, and nobody writes into a file of the cache after it has got its name: it is
         // replaced by renaming ([`Cache::put`]), which leaves the old contents to those who have them mapped.
         unsafe { memmap2::Mmap::map(&file) }.ok()
@@ -149,14 +151,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_latest_indexes_are_kept() {
+    fn the_indexes_used_last_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let cache = Cache::new(directory.path());
         assert!(cache.index("a").is_none());
         for number in 0..INDEXES + 3 {
             cache.put_index(&number.to_string(), b"bytes").unwrap();
+            assert!(cache.index("0").is_some());
         }
         assert_eq!(fs::read_dir(directory.path().join("tapset")).unwrap().count(), INDEXES);
+        assert!(cache.index("1").is_none());
         assert_eq!(&cache.index(&(INDEXES + 2).to_string()).unwrap()[..], b"bytes");
     }
 
