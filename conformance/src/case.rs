@@ -12,6 +12,7 @@
 //! | `# fails: build` | the expected failure is one of passes 1 to 4: no module is loaded |
 //! | `# needs: runtime>=5.0 linux>=6.2` | conditions on the root |
 //! | `# roots: forky trixie` | the only roots it is for |
+//! | `# stdin: text` | one line of the run's standard input, which is empty unless given; repeatable |
 //! | `# interrupt: text` | send one Ctrl-C to the run when it has printed this text |
 //! | `# limit: 30` | seconds that pass 5 may take (60 unless given) |
 //!
@@ -47,6 +48,8 @@ pub struct Case {
     pub limit: Duration,
     /// The run is interrupted when its standard output has this text.
     pub interrupt: Option<String>,
+    /// What the run reads.
+    pub stdin: Option<String>,
 }
 
 /// What must come out of a case.
@@ -155,6 +158,7 @@ impl Case {
             roots: Vec::new(),
             limit: DEFAULT_LIMIT,
             interrupt: None,
+            stdin: None,
         };
         for (number, line) in text.lines().enumerate().take_while(|(_, line)| line.starts_with('#')) {
             if let Some((key, value)) = directive(line) {
@@ -168,11 +172,8 @@ impl Case {
         match key {
             "args" => self.args.extend(split_words(value)?),
             "words" => self.words.extend(split_words(value)?),
-            "stdout" => {
-                let stdout = self.expected.stdout.get_or_insert_default();
-                stdout.push_str(value);
-                stdout.push('\n');
-            }
+            "stdout" => push_line(&mut self.expected.stdout, value),
+            "stdin" => push_line(&mut self.stdin, value),
             "stderr" => self.expected.stderr.push(value.to_owned()),
             "exit" => {
                 self.expected.exit = value.parse().map_err(|_| format!("`{value}` is not an exit status"))?
@@ -213,6 +214,12 @@ impl Case {
             self.name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' });
         format!("case_{}", plain.collect::<String>())
     }
+}
+
+fn push_line(text: &mut Option<String>, line: &str) {
+    let text = text.get_or_insert_default();
+    text.push_str(line);
+    text.push('\n');
 }
 
 /// Takes `# key: value` apart; other comments are not directives.
@@ -274,12 +281,13 @@ mod tests {
     fn directives_end_at_the_first_line_that_is_no_comment() {
         let case = parse(
             "#! stap\n# What it is about: a comment.\n# args: -g -D'A B'=1\n# stdout: one\n# stdout:   two\n\
-             # stdout:\n# exit: 1\n# stderr: ERROR\n# limit: 5\n# roots: forky\n# needs: linux>=6.2\n\
+             # stdout:\n# stdin: in\n# exit: 1\n# stderr: ERROR\n# limit: 5\n# roots: forky\n# needs: linux>=6.2\n\
              probe begin {}\n# exit: 9\n",
         )
         .unwrap();
         assert_eq!(case.args, ["-g", "-DA B=1"]);
         assert_eq!(case.expected.stdout.as_deref(), Some("one\n  two\n\n"));
+        assert_eq!(case.stdin.as_deref(), Some("in\n"));
         assert_eq!((case.expected.exit, case.limit), (1, Duration::from_secs(5)));
         assert_eq!(case.module_name(), "case_some_name");
         assert_eq!(case.roots, [Suite::Forky]);

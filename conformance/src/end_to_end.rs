@@ -18,6 +18,9 @@ use crate::tool::{Tool, shell_quoted};
 /// What passes 1 to 4 of a case may use. A first run in a root does all feature tests of the runtime.
 const BUILD_LIMITS: Limits = Limits { time: Duration::from_secs(420), memory: Some(8 << 30) };
 
+/// The file with what a case's run reads, beside its module.
+const STDIN: &str = "stdin.txt";
+
 /// A case with its verdict in one root.
 #[derive(Clone, Debug)]
 pub struct CaseResult {
@@ -130,11 +133,19 @@ fn build(root: &Root, tool: &Tool, case: &Case, boot: &Path, scratch: &Path) -> 
         return Ok(Built::Over(Verdict::Failed(vec![why])));
     }
     let file = module.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut staprun = words.shell_command(&format!("./{file}"));
+    let mut files = vec![module];
+    if let Some(text) = &case.stdin {
+        let path = dir.join(STDIN);
+        fs::write(&path, text).doing(|| format!("writing {}", path.display()))?;
+        files.push(path);
+        staprun += &format!(" <{STDIN}");
+    }
     Ok(Built::Module(Box::new(Job {
         name: case.name.clone(),
-        command: job_command(&words.shell_command(&format!("./{file}")), case.interrupt.as_deref()),
+        command: job_command(&staprun, case.interrupt.as_deref()),
         modules: vec![words.module_name().to_owned()],
-        files: vec![module],
+        files,
         limit: Some(case.limit),
         wanted: Vec::new(),
     })))
@@ -247,6 +258,7 @@ mod tests {
             roots: vec![],
             limit: Duration::from_secs(1),
             interrupt: None,
+            stdin: None,
         }
     }
 
