@@ -117,6 +117,7 @@ impl World for MemoryWorld {
     }
 
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
-        self.stat(path).map(|_| path.to_path_buf())
+        // The working directory is the root.
+        self.stat(path).map(|_| Path::new("/").join(path))
     }
 }
