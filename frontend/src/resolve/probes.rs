@@ -139,7 +139,10 @@ impl Resolver<'_> {
             Some(via) => format!(" <- {}", point_text(via, true)),
             None => String::new(),
         };
-        chain += &chain_text(link, &mangled);
+        // A probe that a family puts in between had no chain of its own before 5.0 (observed: 4.8).
+        if derived.via.is_none() || !self.session.version.before(5, 0) {
+            chain += &chain_text(link, &mangled);
+        }
         Lineage {
             script_point: outermost.or_else(|| derived.via.clone()),
             chain: chain.into(),
