@@ -4,6 +4,7 @@ use super::Resolver;
 use super::pattern::{Failure, Matched};
 use super::uses;
 use crate::diag::Diagnostic;
+use crate::optimise::fold::fold_operands;
 use crate::source::{FileId, Token};
 use crate::syntax::ast::{Alias, Component, Parsed, ProbePoint};
 use crate::tree::walk::{ChildMut, expr_children_mut, stmt_children_mut};
@@ -146,12 +147,18 @@ impl Link {
 }
 
 /// ` <- a <- b`: the link and those it was expanded from. Only the declaration that a probe was derived from without
-/// any alias shows resolved names in its conditions: aliases work with copies.
+/// any alias shows resolved names and folded operands in its conditions: aliases work with copies.
 pub(super) fn chain_text(link: &Link, mangled: &dyn Fn(&str) -> Option<SmolStr>) -> String {
     let mut text = String::new();
     for (index, step) in link.chain().enumerate() {
         if index == 0 && step.alias.is_none() {
-            let point = |point: &ProbePoint| super::text::resolved_point_text(point, true, mangled);
+            let point = |point: &ProbePoint| {
+                let mut point = point.clone();
+                if let Some(condition) = &mut point.condition {
+                    fold_operands(condition);
+                }
+                super::text::resolved_point_text(&point, true, mangled)
+            };
             let points: Vec<String> = step.points.iter().map(point).collect();
             let _ = write!(text, " <- {}", points.join(","));
         } else {

@@ -11,6 +11,7 @@ use super::point_text;
 use super::scope::{Owner, Scope};
 use super::targets::ProbeContext;
 use crate::hir::{Body, Bound, Embed, Lineage, Local, Probe, VarRef};
+use crate::optimise::fold::fold_operands;
 use crate::optimise::rewrite::{Name, drop_unused_entry_locals, names_in_stmt};
 use crate::source::{Expansion, ExpansionKind, FileId, Pos, Token, TokenKind};
 use crate::syntax::ast::{Component, Parsed, ProbePoint};
@@ -36,7 +37,7 @@ impl Resolver<'_> {
             scope.add_synthetic(&link.origin, &local.name, None);
         }
         let mut root = self.bind_block(&mut scope, &parts, &origin);
-        let bound = condition.as_ref().and_then(|condition| self.condition(condition));
+        let mut bound = condition.as_ref().and_then(|condition| self.condition(condition));
 
         if let Some(EntryStatements { before, at_entry }) = self.entry_statements(&context) {
             let before: Vec<_> = before.into_iter().map(Arc::new).collect();
@@ -50,6 +51,9 @@ impl Resolver<'_> {
         }
         if let Some(condition) = &bound {
             prepend(&mut root, guard(condition));
+        }
+        if let Some(condition) = &mut bound {
+            fold_operands(condition);
         }
         if let StmtKind::Block(list) = &mut root.kind
             && list.len() == 1

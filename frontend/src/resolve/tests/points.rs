@@ -109,6 +109,25 @@ fn conditions_guard_the_handler() {
 }
 
 #[test]
+fn operands_of_conditions_are_folded_where_upstream_shares_them() {
+    let chain = |script: &str| run(&[], script).0.probes[0].lineage.chain.clone();
+    assert_eq!(
+        chain("global g probe begin if (g == -1 + (1 ? 2 : 3)) { println(1) }"),
+        " <- begin if ((__global_g) == (1))"
+    );
+    assert_eq!(
+        chain("global g probe begin if (1 + g / 0) { println(1) }"),
+        " <- begin if ((1) + ((__global_g) / (0)))"
+    );
+    assert_eq!(chain("probe begin if (1 + 1) { println(1) }"), " <- begin if ((1) + (1))");
+    // Aliases have copies.
+    assert_eq!(
+        chain("global g probe a = begin if (g == -1) { } probe a { println(1) }"),
+        " <- a = begin if ((g) == (-(1))) /*  <- a */  <- a"
+    );
+}
+
+#[test]
 fn conditions_name_the_globals_of_their_file() {
     let (program, _) = run(&[], "private global p global g probe begin if (p > g) { println(1) }");
     let chain = &program.probes[0].lineage.chain;
