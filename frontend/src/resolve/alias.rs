@@ -4,7 +4,6 @@ use super::Resolver;
 use super::pattern::{Failure, Matched};
 use super::uses;
 use crate::diag::Diagnostic;
-use crate::optimise::fold::fold_operands;
 use crate::source::{FileId, Token};
 use crate::syntax::ast::{Alias, Component, Parsed, ProbePoint};
 use crate::tree::walk::{ChildMut, expr_children_mut, stmt_children_mut};
@@ -128,8 +127,7 @@ impl Link {
     /// What `-p2` prints for this link (staptree.cxx: `probe::printsig`, `derived_probe::printsig`).
     pub fn signature(&self) -> &SmolStr {
         self.signature.get_or_init(|| match (&self.alias, &self.parent) {
-            (Some(alias), Some(_)) if self.chain().nth(MAX_NESTED_TEXT).is_some() => alias.header.clone(),
-            (Some(alias), Some(parent)) => {
+            (Some(alias), Some(parent)) if self.chain().nth(MAX_NESTED_TEXT).is_none() => {
                 let mut text = format!("{} /* ", alias.header);
                 for link in parent.chain() {
                     let _ = write!(text, " <- {}", link.signature());
@@ -137,32 +135,37 @@ impl Link {
                 text.push_str(" */ ");
                 text.into()
             }
-            _ => {
+            _ => self.declaration(),
+        })
+    }
+
+    /// This link without what it was expanded from.
+    fn declaration(&self) -> SmolStr {
+        match &self.alias {
+            Some(alias) => alias.header.clone(),
+            None => {
                 let points: Vec<String> =
                     self.points.iter().map(|point| super::point_text(point, true)).collect();
                 points.join(",").into()
             }
-        })
+        }
     }
 }
 
 /// ` <- a <- b`: the link and those it was expanded from. Only the declaration that a probe was derived from without
-/// any alias shows resolved names and folded operands in its conditions: aliases work with copies.
-pub(super) fn chain_text(link: &Link, mangled: &dyn Fn(&str) -> Option<SmolStr>) -> String {
+/// any alias shows resolved names and folded operands in its conditions: aliases work with copies. In a `nested` chain
+/// each link has the chain of its own.
+pub(super) fn chain_text(link: &Link, nested: bool, mangled: &dyn Fn(&str) -> Option<SmolStr>) -> String {
     let mut text = String::new();
     for (index, step) in link.chain().enumerate() {
         if index == 0 && step.alias.is_none() {
-            let point = |point: &ProbePoint| {
-                let mut point = point.clone();
-                if let Some(condition) = &mut point.condition {
-                    fold_operands(condition);
-                }
-                super::text::resolved_point_text(&point, true, mangled)
-            };
+            let point = |point: &ProbePoint| super::text::resolved_point_text(point, mangled);
             let points: Vec<String> = step.points.iter().map(point).collect();
             let _ = write!(text, " <- {}", points.join(","));
-        } else {
+        } else if nested {
             let _ = write!(text, " <- {}", step.signature());
+        } else {
+            let _ = write!(text, " <- {}", step.declaration());
         }
     }
     text

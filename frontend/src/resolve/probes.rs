@@ -49,10 +49,8 @@ impl Resolver<'_> {
                 self.add_entry_probe(&link, *entry, family, condition, at_entry);
             }
         }
-        if let Some(condition) = &bound {
-            prepend(&mut root, guard(condition));
-        }
         if let Some(condition) = &mut bound {
+            prepend(&mut root, guard(condition));
             fold_operands(condition);
         }
         if let StmtKind::Block(list) = &mut root.kind
@@ -143,9 +141,11 @@ impl Resolver<'_> {
             Some(via) => format!(" <- {}", point_text(via, true)),
             None => String::new(),
         };
-        // A probe that a family puts in between had no chain of its own before 5.0 (observed: 4.8).
-        if derived.via.is_none() || !self.session.version.before(5, 0) {
-            chain += &chain_text(link, &mangled);
+        // Before 5.0 no point of a chain had a chain of its own, and one that a family puts in between ended it
+        // (observed: 4.8).
+        let nested = !self.session.version.before(5, 0);
+        if nested || derived.via.is_none() {
+            chain += &chain_text(link, nested, &mangled);
         }
         Lineage {
             script_point: outermost.or_else(|| derived.via.clone()),

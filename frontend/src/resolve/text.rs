@@ -1,8 +1,9 @@
 //! Probe points as text, in the form of upstream's dumps (staptree.cxx: `probe_point::print`).
 
+use crate::optimise::fold::fold_operands;
 use crate::syntax::ast::{Parsed, ProbePoint};
-use crate::tree::Literal;
 use crate::tree::print::{self, Form, Names};
+use crate::tree::{Expr, Literal};
 use smol_str::SmolStr;
 use std::fmt::Write;
 
@@ -23,15 +24,22 @@ impl Names<Parsed> for ConditionNames<'_> {
 
 /// A probe point; `extras` adds `?`, `!` and the condition as written.
 pub fn point_text(point: &ProbePoint, extras: bool) -> String {
-    resolved_point_text(point, extras, &|_| None)
+    text(point, extras, &|condition| {
+        print::expr(&ConditionNames { mangled: &|_| None }, Form::Upstream, condition)
+    })
 }
 
-/// The same with the C names of globals in the condition, as upstream prints it once names are resolved.
-pub(super) fn resolved_point_text(
-    point: &ProbePoint,
-    extras: bool,
-    mangled: &dyn Fn(&str) -> Option<SmolStr>,
-) -> String {
+/// The same with everything, and with folded operands and the C names of globals in the condition, as upstream prints it
+/// once names are resolved.
+pub(super) fn resolved_point_text(point: &ProbePoint, mangled: &dyn Fn(&str) -> Option<SmolStr>) -> String {
+    text(point, true, &|condition| {
+        let mut condition = condition.clone();
+        fold_operands(&mut condition);
+        print::expr(&ConditionNames { mangled }, Form::Upstream, &condition)
+    })
+}
+
+fn text(point: &ProbePoint, extras: bool, shown: &dyn Fn(&Expr<Parsed>) -> String) -> String {
     let mut text = String::new();
     for (index, component) in point.components.iter().enumerate() {
         let dot = if index > 0 { "." } else { "" };
@@ -51,8 +59,7 @@ pub(super) fn resolved_point_text(
             text.push('?');
         }
         if let Some(condition) = &point.condition {
-            let names = ConditionNames { mangled };
-            let _ = write!(text, " if ({})", print::expr(&names, Form::Upstream, condition));
+            let _ = write!(text, " if ({})", shown(condition));
         }
     }
     text

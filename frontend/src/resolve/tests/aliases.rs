@@ -1,6 +1,7 @@
 //! Probe aliases.
 
-use super::support::{locals, messages, names, run};
+use super::support::{locals, messages, names, run, run_with};
+use crate::session::{Session, Version};
 
 #[test]
 fn prologue_and_epilogue_share_the_scope() {
@@ -24,6 +25,20 @@ fn prologue_and_epilogue_share_the_scope() {
         Some("three")
     );
     assert_eq!(probe.derivation.len(), 4);
+}
+
+#[test]
+fn before_5_0_a_chain_has_no_chains_in_it() {
+    let chain = |version: &str| {
+        let session = Session { version: Version(version.into()), ..Session::for_tests() };
+        let script = "probe one = begin { } probe two = one { } probe two { println(1) }";
+        run_with(&session, &[], &[script]).0.probes[0].lineage.chain.clone()
+    };
+    assert_eq!(chain("4.9"), " <- one = begin <- two = one <- two");
+    assert_eq!(
+        chain("5.0"),
+        " <- one = begin /*  <- two = one /*  <- two */  <- two */  <- two = one /*  <- two */  <- two"
+    );
 }
 
 #[test]
