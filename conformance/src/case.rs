@@ -14,6 +14,7 @@
 //! | `# roots: forky trixie` | the only roots it is for |
 //! | `# stdin: text` | one line of the run's standard input, which is empty unless given; repeatable |
 //! | `# interrupt: text` | send one Ctrl-C to the run when it has printed this text |
+//! | `# then: cat out.txt` | a line of shell that runs after it in the same folder, its output behind that of the run; repeatable |
 //! | `# limit: 30` | seconds that pass 5 may take (60 unless given) |
 //!
 //! Other comments stay comments as long as they do not look like `# word: text` in lower case.
@@ -50,6 +51,8 @@ pub struct Case {
     pub interrupt: Option<String>,
     /// What the run reads.
     pub stdin: Option<String>,
+    /// Lines of shell that follow the run.
+    pub then: Option<String>,
 }
 
 /// What must come out of a case.
@@ -159,6 +162,7 @@ impl Case {
             limit: DEFAULT_LIMIT,
             interrupt: None,
             stdin: None,
+            then: None,
         };
         for (number, line) in text.lines().enumerate().take_while(|(_, line)| line.starts_with('#')) {
             if let Some((key, value)) = directive(line) {
@@ -174,6 +178,7 @@ impl Case {
             "words" => self.words.extend(split_words(value)?),
             "stdout" => push_line(&mut self.expected.stdout, value),
             "stdin" => push_line(&mut self.stdin, value),
+            "then" => push_line(&mut self.then, value),
             "stderr" => self.expected.stderr.push(value.to_owned()),
             "exit" => {
                 self.expected.exit = value.parse().map_err(|_| format!("`{value}` is not an exit status"))?
@@ -281,13 +286,14 @@ mod tests {
     fn directives_end_at_the_first_line_that_is_no_comment() {
         let case = parse(
             "#! stap\n# What it is about: a comment.\n# args: -g -D'A B'=1\n# stdout: one\n# stdout:   two\n\
-             # stdout:\n# stdin: in\n# exit: 1\n# stderr: ERROR\n# limit: 5\n# roots: forky\n# needs: linux>=6.2\n\
+             # stdout:\n# stdin: in\n# then: ls\n# exit: 1\n# stderr: ERROR\n# limit: 5\n# roots: forky\n# needs: linux>=6.2\n\
              probe begin {}\n# exit: 9\n",
         )
         .unwrap();
         assert_eq!(case.args, ["-g", "-DA B=1"]);
         assert_eq!(case.expected.stdout.as_deref(), Some("one\n  two\n\n"));
         assert_eq!(case.stdin.as_deref(), Some("in\n"));
+        assert_eq!(case.then.as_deref(), Some("ls\n"));
         assert_eq!((case.expected.exit, case.limit), (1, Duration::from_secs(5)));
         assert_eq!(case.module_name(), "case_some_name");
         assert_eq!(case.roots, [Suite::Forky]);

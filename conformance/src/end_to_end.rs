@@ -124,6 +124,8 @@ fn build(root: &Root, tool: &Tool, case: &Case, boot: &Path, scratch: &Path) -> 
         return Ok(Built::Over(judge_build(case, finished.ended, &finished.stderr)));
     }
     let words = match tool.staprun_words(&words, &finished.stdout, &dir, SHARE) {
+        // rstap says itself that staprun is to read.
+        Ok(words) if matches!(tool, Tool::Stap) && case.stdin.is_some() => words.with_stdin(),
         Ok(words) => words,
         Err(error) => return Ok(Built::Over(Verdict::Failed(vec![error.to_string()]))),
     };
@@ -143,7 +145,7 @@ fn build(root: &Root, tool: &Tool, case: &Case, boot: &Path, scratch: &Path) -> 
     }
     Ok(Built::Module(Box::new(Job {
         name: case.name.clone(),
-        command: job_command(&staprun, case.interrupt.as_deref()),
+        command: job_command(&staprun, case),
         modules: vec![words.module_name().to_owned()],
         files,
         limit: Some(case.limit),
@@ -151,15 +153,20 @@ fn build(root: &Root, tool: &Tool, case: &Case, boot: &Path, scratch: &Path) -> 
     })))
 }
 
-/// The script of a job that is staprun, interrupted when its output has a text. The job's streams are files in its
-/// working directory.
-fn job_command(staprun: &str, interrupt: Option<&str>) -> String {
-    match interrupt {
-        None => format!("exec {staprun}\n"),
+/// The script of a job: staprun, interrupted when its output has the case's text, and the lines that follow it. The
+/// job's streams are files in its working directory.
+fn job_command(staprun: &str, case: &Case) -> String {
+    let run = match case.interrupt.as_deref() {
+        None => format!("{staprun}\n"),
         Some(text) => format!(
             "{staprun} &\nwhile ! grep -qF {} stdout && kill -0 $!; do sleep 0.2; done\nkill -INT $!\nwait $!\n",
             shell_quoted(text)
         ),
+    };
+    match &case.then {
+        Some(then) => format!("{run}status=$?\n{then}exit $status\n"),
+        None if case.interrupt.is_none() => format!("exec {run}"),
+        None => run,
     }
 }
 
@@ -259,6 +266,7 @@ mod tests {
             limit: Duration::from_secs(1),
             interrupt: None,
             stdin: None,
+            then: None,
         }
     }
 
@@ -302,10 +310,19 @@ mod tests {
 
     #[test]
     fn an_interrupted_job_waits_for_its_text() {
-        assert_eq!(job_command("staprun x", None), "exec staprun x\n");
-        let script = job_command("staprun x", Some("it's on"));
+        let mut case = case("");
+        assert_eq!(job_command("staprun x", &case), "exec staprun x\n");
+        case.interrupt = Some("it's on".into());
+        let script = job_command("staprun x", &case);
         assert!(script.starts_with("staprun x &\n"), "{script}");
         assert!(script.contains(r"grep -qF 'it'\''s on' stdout"), "{script}");
+    }
+
+    #[test]
+    fn what_follows_a_run_keeps_its_status() {
+        let mut case = case("");
+        case.then = Some("cat out\n".into());
+        assert_eq!(job_command("staprun x", &case), "staprun x\nstatus=$?\ncat out\nexit $status\n");
     }
 
     #[test]

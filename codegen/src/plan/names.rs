@@ -2,8 +2,6 @@
 
 use frontend::hir::{Function, Global};
 use frontend::source::{SourceMap, Token, TokenKind};
-use frontend::syntax::ast::ProbePoint;
-use frontend::tree::Literal;
 
 /// Longest C name that `staprun` and kernel symbol tables carry without harm (translate.cxx: `c_funcname`).
 const LONGEST: usize = 128 - 9 - 32;
@@ -42,26 +40,4 @@ pub fn blame(sources: &SourceMap, token: &Token) -> String {
         TokenKind::Junk => "junk",
     };
     format!("{class} '{}' at {}", token.text, position(sources, token))
-}
-
-/// A probe point without its condition: `timer.ms(100).randomize(5)`, `kernel.function("x")?`.
-pub fn point(point: &ProbePoint) -> String {
-    let components: Vec<String> = point
-        .components
-        .iter()
-        .map(|component| match &component.arg {
-            None => component.functor.to_string(),
-            Some(Literal::Number(value)) => format!("{}({value})", component.functor),
-            Some(Literal::Address(value)) => format!("{}({value:#x})", component.functor),
-            Some(Literal::String(text)) => format!("{}(\"{text}\")", component.functor),
-        })
-        .collect();
-    let mark = if point.sufficient {
-        "!"
-    } else if point.optional {
-        "?"
-    } else {
-        ""
-    };
-    components.join(".") + mark
 }

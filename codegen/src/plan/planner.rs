@@ -5,7 +5,9 @@ use super::lower::{Context, Duty, Lowerer, Planned, Tables};
 use super::{CodePlan, ConditionPlan, FunctionPlan, ProbePlan, actions, locks, names, storage};
 use crate::families;
 use frontend::diag::{Diagnostic, Diagnostics};
-use frontend::hir::{FunctionBody, GlobalId, Probe};
+use frontend::hir::{FunctionBody, GlobalId, Probe, dump};
+use frontend::resolve::point_text;
+use frontend::source::Pos;
 use frontend::types::Owner;
 use std::collections::BTreeSet;
 
@@ -147,16 +149,23 @@ impl<'a> Planner<'a> {
         let types = &cx.types.probe_locals[index];
         let mut body = storage::plan_body(&probe.body.locals, types, 0, &[], embedded, lowerer);
         body.ops = body_ops;
-        let origin = probe.derivation.first().unwrap_or(&probe.point);
-        let script_point = probe.lineage.script_point.as_ref().unwrap_or(&probe.point);
+        let point = dump::final_point(cx.program, cx.types, cx.sources, &cx.session.version, probe);
+        let script_point = match &probe.lineage.script_point {
+            Some(point) => point_text(point, true),
+            None => point.clone(),
+        };
+        let at = probe.origin.0.pos;
+        // Upstream reads the text of a synthetic probe as if it were a file of its own, which has the other's name
+        // (parse.cxx: parse_synthetic_probe).
+        let at = if probe.synthetic { Pos { offset: 0, ..at } } else { at };
         Ok(ProbePlan {
             index,
             handler: group.map(|_| format!("probe_{index}")),
             owns_handler: group.is_some(),
-            point: print_point(&probe.point),
-            script_point: print_point(script_point),
-            position: names::position(cx.sources, &probe.origin.0).into(),
-            derivation: derivation(probe, origin),
+            point,
+            script_point,
+            position: cx.sources.describe(at).into(),
+            derivation: derivation(probe),
             body,
             locks: lock_table,
             takes_locks,
@@ -168,19 +177,11 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// A probe point as run-time text prints it, its condition included.
-fn print_point(point: &frontend::syntax::ast::ProbePoint) -> String {
-    names::point(point)
-}
-
-fn derivation(probe: &Probe, first: &frontend::syntax::ast::ProbePoint) -> String {
-    let mut text = String::new();
-    let chain = if probe.derivation.is_empty() { std::slice::from_ref(first) } else { &probe.derivation[..] };
-    for point in chain {
-        text.push_str(" from: ");
-        text.push_str(&print_point(point));
-    }
-    text
+/// The points that a probe comes from, without marks and conditions (elaborate.cxx: `derived_locations`).
+fn derivation(probe: &Probe) -> String {
+    let chain =
+        if probe.derivation.is_empty() { std::slice::from_ref(&probe.point) } else { &probe.derivation[..] };
+    chain.iter().map(|point| format!(" from: {}", dump::point(point))).collect()
 }
 
 /// Probes whose handlers do the same share the first one's.

@@ -145,6 +145,15 @@ impl StaprunWords {
         self.has_option("-c")
     }
 
+    /// The same for a script that reads standard input. Which scripts do, only the translator knows.
+    pub fn with_stdin(mut self) -> StaprunWords {
+        if !self.reads_stdin() {
+            self.words.insert(1, "-i".into());
+            self.module += 1;
+        }
+        self
+    }
+
     fn has_option(&self, option: &str) -> bool {
         self.words[..self.module].iter().any(|word| word == option)
     }
@@ -182,6 +191,9 @@ mod tests {
         let words = StaprunWords::new(words).unwrap();
         assert_eq!((words.module(), words.module_name()), ("/tmp/x/stap_1.ko", "stap_1"));
         assert!(words.runs_command() && !words.reads_stdin());
+        let with_stdin = words.clone().with_stdin();
+        assert!(with_stdin.reads_stdin());
+        assert_eq!(with_stdin.shell_command("y.ko"), "staprun '-i' '-c' 'cat a.ko' 'y.ko' 'n=1'");
         assert_eq!(words.shell_command("./y.ko"), "staprun '-c' 'cat a.ko' './y.ko' 'n=1'");
         assert!(StaprunWords::new(vec!["staprun".into()]).is_err());
     }

@@ -27,6 +27,23 @@ pub fn program(
     out
 }
 
+/// The final point of a probe with its `?` or `!` and its condition, as `-p2` and texts at run time have it
+/// (translate.cxx: `STAP_PROBE_INIT` takes `sole_location`).
+pub fn final_point(
+    program: &Program,
+    types: &TypeTable,
+    sources: &SourceMap,
+    level: &Version,
+    probe: &Probe,
+) -> String {
+    // Only a condition has names.
+    let files = if probe.condition.is_some() { private_files(program, sources) } else { Vec::new() };
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = Dump { program, types, files, level }.write_point(&mut out, probe);
+    out
+}
+
 /// A name as upstream mangles it, with the path of the file in that of a private declaration.
 pub(crate) fn upstream_name(program: &Program, sources: &SourceMap, mangled: &str) -> String {
     for (ours, upstreams) in private_files(program, sources) {
@@ -128,6 +145,7 @@ impl Dump<'_> {
         }
         for (probe, locals) in program.probes.iter().zip(&self.types.probe_locals) {
             self.write_point(out, probe)?;
+            out.push_str(&probe.lineage.remark);
             // Conditions in it may name private variables.
             let mut points = probe.lineage.chain.clone();
             for (prefix, path) in &self.files {
@@ -160,7 +178,6 @@ impl Dump<'_> {
             let names = BodyNames { dump: self, body: &probe.body, plain_calls: false };
             write!(out, " if ({})", expr(&names, self.form(), condition))?;
         }
-        out.push_str(&probe.lineage.remark);
         Ok(())
     }
 

@@ -21,7 +21,8 @@ const LITERALS: &[&str] = &[
     r#""line\nnext""#,
     r#""q\"q""#,
     r#""back\\slash""#,
-    r#""\101\x42""#,
+    // The octal one comes last: stap 5.6 joins literals as they are written, and C reads on after a hexadecimal one.
+    r#""\x42\101""#,
     r#""\001\377""#,
     r#""%d %s %%""#,
     r#""x,y;;z""#,
