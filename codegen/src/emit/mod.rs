@@ -198,9 +198,10 @@ fn write_embeds(out: &mut CWriter, plan: &Plan, suffix: bool) {
 }
 
 fn write_regexes(out: &mut CWriter, plan: &Plan) {
+    let longest = plan.texts.has_long_literals().then_some(plan.texts.longest_literal);
     for (index, dfa) in plan.regexes.iter().enumerate() {
         let mut text = String::new();
-        dfa.write_c(&format!("__stp_dfa{index}"), &mut text);
+        dfa.write_c(&format!("__stp_dfa{index}"), longest, &mut text);
         out.gap();
         out.raw(&text);
     }

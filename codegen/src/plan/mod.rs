@@ -11,6 +11,7 @@ pub mod names;
 mod planner;
 pub mod printing;
 pub mod storage;
+mod texts;
 pub mod verify;
 
 use crate::families::{self, Group};
@@ -30,6 +31,7 @@ use planner::Planner;
 use runtime_shim::profile::{LastStatement, RuntimeProfile};
 use smol_str::SmolStr;
 use storage::{BodyPlan, GlobalKind, GlobalPlan, MapType};
+pub use texts::TextLengths;
 
 /// How many temporaries of each kind are alive at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -276,6 +278,8 @@ pub struct Plan {
     pub formats: FormatTable,
     /// Compiled patterns.
     pub regexes: Vec<crate::regex::Dfa>,
+    /// How long strings may be.
+    pub texts: TextLengths,
     /// How deep calls go.
     pub nesting: storage::Nesting,
     /// Pragmas.
@@ -315,8 +319,17 @@ pub fn plan(
     let params: Vec<Params> = program.functions.iter().map(|f| params(f, types, program)).collect();
     let settings = settings(session, sources, profile);
     let announce_statements = settings.announce_statements;
-    let cx =
-        Context { session, sources, program, types, effects: &effects, params: &params, announce_statements };
+    let texts = TextLengths::of(session, program);
+    let cx = Context {
+        session,
+        sources,
+        program,
+        types,
+        effects: &effects,
+        params: &params,
+        texts,
+        announce_statements,
+    };
     let mut planner = Planner { cx: &cx, tables: Tables::default(), diagnostics: Diagnostics::new() };
     let functions = planner.functions();
     let probes = planner.probes();
@@ -361,6 +374,7 @@ pub fn plan(
         derived: program.probes.clone(),
         formats: tables.formats,
         regexes,
+        texts,
         nesting: storage::nesting(program),
         needs,
         refresh_timer,

@@ -7,8 +7,9 @@
 //! written: the comparison of lengths (a later match with the same start is always longer), and the extra step
 //! after NUL (it cannot record anything).
 //!
-//! The loop ends at NUL or after MAXSTRINGLEN bytes, each list of assignments at its own zero. Nothing is on the
-//! stack but a few integers.
+//! The loop ends at NUL, or after MAXSTRINGLEN bytes or those of the longest literal, each list of assignments at its own
+//! zero. A tagged one never looks beyond MAXSTRINGLEN: `matched()` takes what it finds from a copy of that length.
+//! Nothing is on the stack but a few integers.
 
 use std::fmt::Write as _;
 
@@ -16,11 +17,11 @@ use super::Dfa;
 use super::tables::{Assignment, FIRST_ROW, Finish, MATCHED, POSITION, STOP, Tables};
 
 /// Appends the automaton's C function.
-pub(super) fn write(dfa: &Dfa, name: &str, out: &mut String) {
+pub(super) fn write(dfa: &Dfa, name: &str, longest: Option<usize>, out: &mut String) {
     let mut text = String::new();
     header(dfa, name, &mut text);
     if dfa.groups == 0 {
-        untagged(&dfa.tables, &mut text)
+        untagged(&dfa.tables, longest, &mut text)
     } else {
         tagged(dfa, &mut text)
     }
@@ -108,7 +109,7 @@ fn c_byte(byte: usize) -> String {
     }
 }
 
-fn untagged(tables: &Tables, out: &mut String) {
+fn untagged(tables: &Tables, longest: Option<usize>, out: &mut String) {
     if tables.start < FIRST_ROW {
         line!(out, "\t(void) c;");
         line!(out, "\t(void) str;");
@@ -126,7 +127,11 @@ fn untagged(tables: &Tables, out: &mut String) {
     array("match_at_end", &at_end, 24, out);
     line!(out, "\tunsigned int state = {}, i;\n", tables.start);
     line!(out, "\t(void) c;");
-    line!(out, "\tfor (i = 0; i < (unsigned int) (MAXSTRINGLEN) && str[i] != '\\0'; i++) {{");
+    let most = match longest {
+        None => "(MAXSTRINGLEN)".to_owned(),
+        Some(length) => format!("((MAXSTRINGLEN) > {length} ? (MAXSTRINGLEN) : {length})"),
+    };
+    line!(out, "\tfor (i = 0; i < (unsigned int) {most} && str[i] != '\\0'; i++) {{");
     line!(
         out,
         "\t\tstate = next_state[(state - {FIRST_ROW}) * {} + class_of[(unsigned char) str[i]]];",

@@ -110,8 +110,9 @@ impl Dfa {
     /// `int NAME (struct context * __restrict__ c, const char *str)`, which returns 1 on a match and else 0.
     ///
     /// A tagged one also fills `c->last_match`, so the C before it must define `STAP_NEED_CONTEXT_SUBEXPRESSION`,
-    /// as the tapset with `matched()` does. `MAXSTRINGLEN` must be defined.
-    pub fn write_c(&self, name: &str, out: &mut String) {
-        emit::write(self, name, out);
+    /// as the tapset with `matched()` does. `MAXSTRINGLEN` must be defined; `longest` is the length of subjects that do
+    /// not fit into a buffer.
+    pub fn write_c(&self, name: &str, longest: Option<usize>, out: &mut String) {
+        emit::write(self, name, longest, out);
     }
 }

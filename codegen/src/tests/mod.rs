@@ -318,6 +318,22 @@ fn all_that_stap_announces_is_announced() {
 }
 
 #[test]
+fn strings_that_may_be_too_long_are_cut_where_upstream_copies_them() {
+    let handler = |bytes: &str, script: &str| {
+        let session = Session { macros: vec![format!("MAXSTRINGLEN={bytes}")], ..session() };
+        function(&emit_with(&session, script).unwrap().source, "probe_0")
+    };
+    let choice = "global n probe begin { println(n ? \"0123456789\" : \"\"); exit() }";
+    assert_eq!(handler("8", choice).matches("strlcpy").count(), 1);
+    assert!(!handler("11", choice).contains("strlcpy"));
+    // What the preprocessor will say is not known here.
+    assert_eq!(handler("4+4", choice).matches("strlcpy").count(), 1);
+    // A literal is used as it is.
+    let literal = "global n probe begin { println(\"0123456789\", ++n); exit() }";
+    assert!(!handler("8", literal).contains("strlcpy"));
+}
+
+#[test]
 fn session_states_are_logged_when_asked_for() {
     let logged = "_stp_dbug (__FUNCTION__, __LINE__, \"session state: %d, expecting stp->state (%d)\", sess_state, stp->state);";
     let session = Session { macros: vec!["DEBUG_PROBES".to_owned()], ..session() };

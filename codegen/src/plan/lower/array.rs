@@ -38,7 +38,7 @@ impl Lowerer<'_> {
 
     fn keys(&mut self, keys: &[Key<Bound>], token: &Token) -> Planned<Vec<Arg>> {
         let exprs = self.plain_keys(keys, token)?;
-        self.sequence(&exprs)
+        self.cut_sequence(&exprs)
     }
 
     /// The cursor of an enclosing foreach whose element `array[keys]` is.

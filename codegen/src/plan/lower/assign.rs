@@ -183,7 +183,7 @@ impl Lowerer<'_> {
         let mut args = self.sequence(&exprs)?;
         let value = if value.is_some() { args.pop() } else { None };
         // A key that points into the array itself could be overwritten while the array makes room.
-        let keys = args.into_iter().map(|key| match key {
+        let keys = exprs.iter().zip(args).map(|(expr, key)| match self.cut(expr, key) {
             Arg::Text(text) => Arg::Text(self.spill_if_element(text, array)),
             key => key,
         });

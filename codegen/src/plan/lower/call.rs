@@ -4,9 +4,9 @@ use super::{Lowerer, Planned};
 use crate::plan::actions::count_function;
 use crate::plan::effects::Effects;
 use crate::plan::ir::{Arg, Call, LabelKind, Op, Place, Val};
-use frontend::hir::{Bound, Callee, FunctionId, LocalId};
+use frontend::hir::{Bound, Callee, FunctionId, LocalId, VarRef};
 use frontend::source::Token;
-use frontend::tree::Expr;
+use frontend::tree::{Expr, ExprKind};
 use frontend::types::{Owner, Type};
 
 impl Lowerer<'_> {
@@ -43,7 +43,12 @@ impl Lowerer<'_> {
             }
         }
         let overloaded = callee.candidates.len() > 1;
-        for (index, value) in values.iter_mut().enumerate() {
+        for (index, (value, expr)) in values.iter_mut().zip(args).enumerate() {
+            // A local goes on as it is, even if it is a pointer to a long literal (translate.cxx: visit_functioncall).
+            if !matches!(expr.kind, ExprKind::Var(VarRef::Local(_))) {
+                let taken = std::mem::replace(value, Arg::Long(Val::Const(0)));
+                *value = self.cut(expr, taken);
+            }
             let by_pointer = callee.candidates.iter().any(|id| self.param_is_pointer(*id, index));
             if overloaded {
                 let kept = self.stable(std::mem::replace(value, Arg::Long(Val::Const(0))));

@@ -15,7 +15,7 @@ pub use stmt::Duty;
 
 use super::effects::{EffectTable, Effects};
 use super::ir::{Arg, CursorRead, Label, LabelKind, Op, Place, Spot, Text, Val};
-use super::{Format, FormatTable, Params, RegexTable, Sizes, names};
+use super::{Format, FormatTable, Params, RegexTable, Sizes, TextLengths, names};
 use frontend::diag::Diagnostic;
 use frontend::hir::{Bound, Callee, GlobalId, LocalId, Program, VarRef};
 use frontend::session::Session;
@@ -41,6 +41,8 @@ pub struct Context<'a> {
     pub effects: &'a EffectTable<'a>,
     /// Parameters of every function.
     pub params: &'a [Params],
+    /// How long strings may be.
+    pub texts: TextLengths,
     /// See [`Settings::announce_statements`](crate::plan::Settings::announce_statements).
     pub announce_statements: bool,
 }
@@ -60,6 +62,8 @@ struct Reads {
     locals: BTreeSet<LocalId>,
     globals: BTreeSet<GlobalId>,
     memory: bool,
+    /// It may be a string that is longer than a buffer.
+    long: bool,
 }
 
 impl Reads {
@@ -73,6 +77,7 @@ impl Reads {
         self.locals.extend(&other.locals);
         self.globals.extend(&other.globals);
         self.memory |= other.memory;
+        self.long |= other.long;
     }
 }
 
@@ -251,6 +256,7 @@ impl<'a> Lowerer<'a> {
         match place {
             Place::Local(id) => {
                 reads.locals.insert(id);
+                reads.long |= self.cx.texts.has_long_literals() && self.is_pointer_param(id);
             }
             Place::Global(id) => {
                 reads.globals.insert(id);
@@ -310,7 +316,8 @@ impl<'a> Lowerer<'a> {
 
     fn text_reads(&self, text: &Text, reads: &mut Reads) {
         match text {
-            Text::Literal(_) | Text::LastError => {}
+            Text::Literal(text) => reads.long |= text.len() > self.cx.texts.fitting,
+            Text::LastError => {}
             Text::Place(place) => self.place_reads(*place, reads),
             Text::Pointer(number) => {
                 if let Some(behind) = self.pointers.get(*number as usize) {
@@ -324,7 +331,10 @@ impl<'a> Lowerer<'a> {
             Text::Cursor(CursorRead::Key { array, .. } | CursorRead::Value { array, .. }) => {
                 reads.globals.insert(*array);
             }
-            Text::Code(_) => reads.memory = true,
+            Text::Code(_) => {
+                reads.memory = true;
+                reads.long |= !self.cx.texts.code_fits();
+            }
         }
     }
 
@@ -362,6 +372,30 @@ impl<'a> Lowerer<'a> {
                 Text::Place(to)
             }
         }
+    }
+
+    /// The value of an expression where upstream copies it: what is no literal has at most the length of a buffer
+    /// (translate.cxx: `c_assign` to a `tmpvar`).
+    fn cut(&mut self, expr: &Expr<Bound>, arg: Arg) -> Arg {
+        match arg {
+            Arg::Text(text) if !matches!(expr.kind, ExprKind::String(_)) => {
+                let mut reads = Reads::default();
+                self.text_reads(&text, &mut reads);
+                if !reads.long {
+                    return Arg::Text(text);
+                }
+                let to = self.buffer();
+                self.push(Op::Copy(to, text));
+                Arg::Text(Text::Place(to))
+            }
+            arg => arg,
+        }
+    }
+
+    /// [`Lowerer::sequence`], each value being [cut](Lowerer::cut).
+    fn cut_sequence(&mut self, exprs: &[&Expr<Bound>]) -> Planned<Vec<Arg>> {
+        let args = self.sequence(exprs)?;
+        Ok(exprs.iter().zip(args).map(|(expr, arg)| self.cut(expr, arg)).collect())
     }
 
     /// A value that may be written twice: evaluating it again costs nothing.

@@ -38,7 +38,7 @@ impl Lowerer<'_> {
         }
         let parts = self.parts(print);
         let exprs: Vec<&Expr<Bound>> = print.args.iter().collect();
-        let mut args = self.sequence(&exprs)?;
+        let mut args = self.cut_sequence(&exprs)?;
         let mut wanted = 0;
         for part in &parts {
             if let FormatPart::Conversion(conversion) = part {

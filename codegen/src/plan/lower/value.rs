@@ -286,7 +286,7 @@ impl Lowerer<'_> {
         if globals.is_empty() && tagged(code, "pure") {
             return Ok(Text::Code(code.clone()));
         }
-        let reads = Reads { memory: true, ..Reads::default() };
+        let reads = Reads { memory: true, long: !self.cx.texts.code_fits(), ..Reads::default() };
         let number = self.pointer(reads);
         self.push(Op::Code { to: Some(CodeResult::Pointer(number)), code: code.clone(), globals });
         Ok(Text::Pointer(number))

@@ -136,7 +136,7 @@ fn same_as_interpreter() {
     let mut table = "static int (*const all[])(struct context *, const char *) = {\n".to_owned();
     let mut tagged = "static const char tagged[] = {".to_owned();
     for (number, dfa) in dfas.iter().enumerate() {
-        dfa.write_c(&format!("__stp_dfa{number}"), &mut source);
+        dfa.write_c(&format!("__stp_dfa{number}"), None, &mut source);
         table += &format!("\t__stp_dfa{number},\n");
         tagged += if dfa.num_tags() > 0 { "1," } else { "0," };
     }
@@ -169,7 +169,7 @@ fn same_as_interpreter() {
 fn types_and_determinism() {
     let text = |pattern, tagged| {
         let mut out = String::new();
-        compile(pattern, tagged).unwrap().write_c("f", &mut out);
+        compile(pattern, tagged).unwrap().write_c("f", None, &mut out);
         out
     };
     assert!(text("^a{300}b", false).contains("static const unsigned short next_state"));
@@ -184,7 +184,7 @@ fn types_and_determinism() {
 #[test]
 fn untagged_text() {
     let mut out = String::new();
-    compile("ab?$", false).unwrap().write_c("__stp_dfa0", &mut out);
+    compile("ab?$", false).unwrap().write_c("__stp_dfa0", None, &mut out);
     expect![[r#"
         // DFA for "ab?$"
         int __stp_dfa0 (struct context * __restrict__ c, const char *str);
@@ -219,7 +219,7 @@ fn untagged_text() {
 #[test]
 fn tagged_text() {
     let mut out = String::new();
-    compile("^(a|b)+$", true).unwrap().write_c("__stp_dfa1", &mut out);
+    compile("^(a|b)+$", true).unwrap().write_c("__stp_dfa1", None, &mut out);
     expect![[r#"
         // DFA for "^(a|b)+$"
         int __stp_dfa1 (struct context * __restrict__ c, const char *str);

@@ -122,6 +122,6 @@ fn many_variants() {
 #[test]
 fn variants_are_bounded() {
     let mut text = String::new();
-    compile("(.*)a(.*)b(.*)c(.*)d(.*)e(.*)f(.*)", true).unwrap().write_c("f", &mut text);
+    compile("(.*)a(.*)b(.*)c(.*)d(.*)e(.*)f(.*)", true).unwrap().write_c("f", None, &mut text);
     assert!(text.len() < 100_000, "{}", text.len());
 }
