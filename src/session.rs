@@ -9,7 +9,7 @@ mod signing;
 pub use paths::Paths;
 
 use crate::args::low::{Color, DiagnosticsForm};
-use crate::args::{self, ArgError, LowArgs};
+use crate::args::{self, ArgError, LowArgs, RcError};
 use crate::render::{Filter, Form, Palette};
 use crate::world::OsWorld;
 use crate::world::environment::Environment;
@@ -81,6 +81,8 @@ pub struct Settings {
     pub release: String,
     /// Architecture in the kernel's spelling.
     pub arch: String,
+    /// The program of `-c`.
+    pub command_program: Result<String, &'static str>,
     /// Warnings to print before pass 1.
     pub warnings: Vec<String>,
     /// True if standard output is a terminal.
@@ -142,6 +144,7 @@ impl Settings {
             paths,
             release,
             arch,
+            command_program: program_of(low.command.as_deref().unwrap_or_default(), env),
             warnings,
             stdout_is_terminal: env.stdout_is_terminal,
             low,
@@ -191,6 +194,7 @@ impl Settings {
             global_overrides: low.globals.clone(),
             macros,
             command: low.command.clone(),
+            command_program: self.command_program.clone(),
             target_pid: low.target_pid,
             symbol_objects: low.symbol_objects.clone(),
             symbols_of_libraries: low.symbols_of_libraries,
@@ -326,6 +330,17 @@ fn script_and_arguments(low: &mut LowArgs) -> Result<(ScriptSource, Vec<String>)
         },
     };
     Ok((script, words.map(|word: OsString| word.to_string_lossy().into_owned()).collect()))
+}
+
+/// The first word of a command line, as the shell would split it without running anything.
+fn program_of(command: &str, env: &Environment) -> Result<String, &'static str> {
+    match args::split_rc(command, &|name| env.text(name)) {
+        Ok(words) => Ok(words.into_iter().next().map(|word| word.text).unwrap_or_default()),
+        Err(RcError::Special) => Err("command contains illegal characters"),
+        Err(RcError::Undefined) => Err("command contains undefined shell variables"),
+        Err(RcError::Command) => Err("command contains command substitutions"),
+        Err(RcError::Quote) => Err("command contains shell syntax errors"),
+    }
 }
 
 /// The level that the script is checked against: as asked, or what the user may load (session.cxx: `check_options`).

@@ -15,5 +15,6 @@ mod testing;
 mod tests;
 
 pub use emit::{CUnit, emit};
+pub use families::check_groups;
 pub use plan::frame::frame_sizes;
 pub use plan::{Plan, check_regexes, plan};

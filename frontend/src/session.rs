@@ -269,6 +269,8 @@ pub struct Session {
     pub macros: Vec<String>,
     /// `-c`.
     pub command: Option<String>,
+    /// The program that `-c` starts, or why its line cannot be taken apart (session.cxx: `cmd_file`); empty if the line is.
+    pub command_program: Result<String, &'static str>,
     /// `-x`.
     pub target_pid: Option<u32>,
     /// `-d`, in order: kernel modules, `kernel`, or paths of programs and libraries, as given.
@@ -321,6 +323,7 @@ impl Session {
             global_overrides: Vec::new(),
             macros: Vec::new(),
             command: None,
+            command_program: Ok(String::new()),
             target_pid: None,
             symbol_objects: Vec::new(),
             symbols_of_libraries: false,

@@ -16,7 +16,7 @@ mod target;
 
 pub use low::LowArgs;
 pub use parser::parse;
-pub use rc::split as split_rc;
+pub use rc::{RcError, split as split_rc};
 
 use std::ffi::OsStr;
 

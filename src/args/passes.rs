@@ -52,8 +52,8 @@ pub const FLAGS: &[Flag] = &[
         takes: Takes::Required("SECONDS"),
         doc: "End the script after SECONDS.",
         update: |low, value| {
-            let seconds = text(value).trim_start().parse::<f64>().ok().filter(|s| s.is_finite());
-            let ms = seconds.map(|s| (s * 1000.0) as i64).filter(|ms| *ms >= 1);
+            let ms = seconds(text(value).trim_start()).map(|seconds| (seconds * 1000.0) as i64);
+            let ms = ms.filter(|ms| (1..=i64::from(i32::MAX)).contains(ms));
             let ms = ms.ok_or_else(|| invalid("Invalid timeout interval."))?;
             low.timeout_ms = Some(ms as u64);
             Ok(())
@@ -252,6 +252,14 @@ pub const FLAGS: &[Flag] = &[
     },
 ];
 
+/// A number of seconds as `strtod` reads it: hexadecimal ones without an exponent, too.
+fn seconds(text: &str) -> Option<f64> {
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16).ok().map(f64::from),
+        None => text.parse().ok(),
+    }
+}
+
 fn invalid(message: &str) -> ArgError {
     ArgError::Invalid(message.into())
 }
@@ -320,7 +328,8 @@ mod tests {
     #[test]
     fn timeouts_are_kept_in_milliseconds() {
         assert_eq!(read(&["-T", "1.5"]).unwrap().timeout_ms, Some(1500));
-        for bad in ["0", "0.0001", "-1", "x", "inf"] {
+        assert_eq!(read(&["-T", "0x10"]).unwrap().timeout_ms, Some(16000));
+        for bad in ["0", "0.0001", "-1", "x", "inf", "nan", "1e10", "0x"] {
             assert_eq!(read(&["-T", bad]).unwrap_err(), "Invalid timeout interval.", "{bad}");
         }
     }

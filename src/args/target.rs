@@ -56,7 +56,7 @@ pub const FLAGS: &[Flag] = &[
                 return Err(ArgError::Invalid("Module name cannot be empty.".into()));
             }
             safe(word_and("_").all(&name), "-m parameter", &name, "^[a-z0-9_]+$")?;
-            if name.len() > MODULE_NAME_MAX {
+            if name.len() >= MODULE_NAME_MAX {
                 name.truncate(MODULE_NAME_MAX);
                 cut(&name);
             }

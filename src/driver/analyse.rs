@@ -126,7 +126,9 @@ fn elaborate(
         let no_probes = |diagnostic: &Diagnostic| diagnostic.site == "optimise.no-probes";
         diagnostics = diagnostics.into_iter().filter(|diagnostic| !no_probes(diagnostic)).collect();
     }
-    report(terminal, diagnostics);
+    if report(terminal, diagnostics) && !session.mode.is_dump() {
+        report(terminal, codegen::check_groups(&program));
+    }
     (Analysed { program, types }, sound)
 }
 

@@ -128,7 +128,10 @@ impl Family for HwbkptFamily {
         } else if !symbol.is_empty() {
             components.push(("data", Some(Literal::String(symbol.clone()))));
         }
-        components.push(("length", Some(Literal::Number(length))));
+        // tapsets.cxx: `hwbkpt_derived_probe`, whose length is an unsigned number of 32 bits
+        if length != 0 {
+            components.push(("length", Some(Literal::Number(i64::from(length as u32)))));
+        }
         components.push((if on_read { "rw" } else { "write" }, None));
         let attachment = Hwbkpt { in_kernel, address, symbol, length, on_read };
         let mut via = point.clone();
@@ -197,7 +200,9 @@ impl Mechanism for HwbkptMechanism {
         }
         out.close("};");
         out.gap();
-        write_callback(&mut out, cx, count);
+        write_handler_call(&mut out, cx);
+        out.gap();
+        write_callback(&mut out, count);
         out.line("#undef STAP_OVERFLOW_PARAMETERS");
         let arrays = match generation {
             HwBreakpoint::Emitted => {
@@ -245,26 +250,25 @@ fn write_table_entry(
     ));
 }
 
-/// The event says which breakpoint fired only by its attributes.
-fn write_callback(out: &mut CWriter, cx: &GroupContext<'_>, count: usize) {
+fn write_handler_call(out: &mut CWriter, cx: &GroupContext<'_>) {
+    out.open("static void hit_hwbkpt_probe (const struct stap_probe *stp, struct pt_regs *regs) {");
+    let entry = Entry { before_handler: TAKE_REGISTERS, ..Entry::running("stp", "stp_probe_type_hwbkpt") };
+    cx.entry(out, &entry);
+    out.close("}");
+}
+
+/// The event says which breakpoint fired only by its attributes, and several probes may have the same ones: all of their
+/// handlers run, for each of their events.
+fn write_callback(out: &mut CWriter, count: usize) {
     out.open("static void enter_hwbkpt_probe (STAP_OVERFLOW_PARAMETERS) {");
-    out.line("const struct stap_probe *stp = NULL;");
     out.line("unsigned int i;");
     out.line("if (event->attr.type != PERF_TYPE_BREAKPOINT)");
     out.line("  return;");
     out.open(format!("for (i = 0; i < {count}; i++) {{"));
     out.line("struct perf_event_attr *hp = &stap_hwbkpt_probe_array[i];");
     out.line("if (event->attr.bp_addr == hp->bp_addr && event->attr.bp_type == hp->bp_type");
-    out.line("    && event->attr.bp_len == hp->bp_len) {");
-    out.line("  stp = stap_hwbkpt_probes[i].probe;");
-    out.line("  break;");
-    out.line("}");
-    out.close("}");
-    out.line("if (stp == NULL)");
-    out.line("  return;");
-    out.open("{");
-    let entry = Entry { before_handler: TAKE_REGISTERS, ..Entry::running("stp", "stp_probe_type_hwbkpt") };
-    cx.entry(out, &entry);
+    out.line("    && event->attr.bp_len == hp->bp_len)");
+    out.line("  hit_hwbkpt_probe (stap_hwbkpt_probes[i].probe, regs);");
     out.close("}");
     out.close("}");
 }

@@ -209,9 +209,10 @@ fn derived(
         let kept: Vec<_> = final_point
             .components
             .iter()
-            .filter(|component| component.functor != "return" && component.functor != "maxactive")
-            .map(|component| (component.functor.as_str(), component.arg.clone()))
-            .chain(std::iter::once(("call", None)))
+            .map(|component| match component.functor.as_str() {
+                "return" => ("call", None),
+                functor => (functor, component.arg.clone()),
+            })
             .collect();
         let attachment = Kprobe {
             place: place.clone(),
@@ -351,8 +352,10 @@ impl Mechanism for KprobeMechanism {
     }
 
     fn sections(&self, cx: &GroupContext<'_>) -> Sections {
+        // The last one comes first in upstream's table, a multimap by module. Of several kprobes at one place the kernel
+        // runs the one that was registered last first, so handlers run in the script's order.
         let entries: Vec<(&GroupProbe<'_>, &Kprobe)> =
-            cx.probes.iter().filter_map(|probe| Some((probe, probe.attachment::<Kprobe>()?))).collect();
+            cx.probes.iter().rev().filter_map(|probe| Some((probe, probe.attachment::<Kprobe>()?))).collect();
         let count = entries.len();
         let mut out = CWriter::new();
         out.line("/* kprobes and kretprobes */");

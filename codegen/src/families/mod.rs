@@ -36,8 +36,8 @@ pub mod utrace;
 use crate::emit::entry::{Entry, write_entry};
 use crate::emit::writer::CWriter;
 use crate::plan::{Plan, ProbePlan};
-use frontend::diag::Diagnostic;
-use frontend::hir::Probe;
+use frontend::diag::{Diagnostic, Diagnostics};
+use frontend::hir::{Probe, Program};
 use frontend::resolve::derive::Family;
 
 /// Mechanisms in the order in which they are declared and started; they are stopped in reverse
@@ -70,6 +70,14 @@ pub enum Group {
     Utrace,
     /// Finds processes for the mechanisms above; no probes of its own, and the last.
     TaskFinder,
+}
+
+impl Group {
+    /// Whether upstream marks handlers as fit for unprivileged users: those are not shared with others'
+    /// (`print_dupe_stamp`). What else is asked of such a handler is part of its prologue.
+    pub fn is_for_everyone(self) -> bool {
+        matches!(self, Group::Begin | Group::Timer | Group::HighResolutionTimer | Group::Utrace)
+    }
 }
 
 /// Whether probes can be armed and disarmed when their condition changes.
@@ -147,6 +155,14 @@ pub trait Mechanism: Sync {
     /// Whether the module needs it; by default if it has probes.
     fn active(&self, cx: &GroupContext<'_>) -> bool {
         !cx.probes.is_empty()
+    }
+
+    /// Refuses probes that cannot stand side by side; they are the group's.
+    ///
+    /// # Errors
+    /// Why.
+    fn check(&self, _probes: &[&Probe]) -> Result<(), Box<Diagnostic>> {
+        Ok(())
     }
 
     /// Its C text.
@@ -251,6 +267,21 @@ pub fn front() -> Vec<&'static dyn Family> {
 /// The family of that name.
 pub fn family(name: &str) -> Option<&'static dyn EmitFamily> {
     FAMILIES.iter().copied().find(|family| family.name() == name)
+}
+
+/// What is wrong with the probes of a program taken together, at the end of pass 2 (elaborate.cxx: `join_group`).
+pub fn check_groups(program: &Program) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for mechanism in MECHANISMS {
+        let joins = |probe: &&Probe| {
+            family(probe.family).and_then(|family| family.group(probe)) == Some(mechanism.group())
+        };
+        let probes: Vec<&Probe> = program.probes.iter().filter(joins).collect();
+        if let Err(error) = mechanism.check(&probes) {
+            diagnostics.push(*error);
+        }
+    }
+    diagnostics
 }
 
 /// The mechanism of a group; one that emits nothing if none is registered.

@@ -19,6 +19,7 @@ use frontend::diag::Diagnostic;
 use frontend::hir::{Attachment, Probe};
 use frontend::resolve::derive::{Answer, DeriveContext, Derived, Effect, Family, Pattern};
 use frontend::resolve::executable::{find_executable, without_sysroot};
+use frontend::session::Session;
 use frontend::syntax::ast::ProbePoint;
 use frontend::tree::{Literal, Origin, Stmt, StmtKind};
 use smol_str::SmolStr;
@@ -151,13 +152,31 @@ fn check_counter(counter: Option<&str>) -> Result<(), Box<Diagnostic>> {
 fn process(context: &DeriveContext<'_>, point: &ProbePoint) -> Result<Option<SmolStr>, Box<Diagnostic>> {
     let Some(component) = point::component(point, "process") else { return Ok(None) };
     let named = component.arg.as_ref().and_then(Literal::string).map(SmolStr::as_str);
-    let command = || context.session.command.as_deref().and_then(|line| line.split_whitespace().next());
-    let Some(name) = named.or_else(command) else {
-        let message = "unspecified process probe is invalid without a -c COMMAND [man stapprobes]";
-        return Err(point::plain_error("perf.process", message));
+    let name = match named {
+        Some(name) => name.to_owned(),
+        None => told_process(context.session)?,
     };
-    let path = find_executable(context.session, context.world, name);
+    let path = find_executable(context.session, context.world, &name);
     Ok(Some(without_sysroot(context.session, &path).to_string_lossy().into()))
+}
+
+/// The program that `-x` or `-c` names (session.cxx: `cmd_file`).
+fn told_process(session: &Session) -> Result<String, Box<Diagnostic>> {
+    if let (Some(pid), None) = (session.target_pid, &session.command) {
+        return Ok(format!("/proc/{pid}/exe"));
+    }
+    match &session.command_program {
+        Ok(program) if program.is_empty() => {
+            let message = "unspecified process probe is invalid without a -c COMMAND [man stapprobes]";
+            Err(point::plain_error("perf.process", message))
+        }
+        Ok(program) => Ok(program.clone()),
+        Err(why) => {
+            let message = "invalid -c command for unspecified process probe [man stapprobes]";
+            let why = Diagnostic::semantic("perf.command", *why);
+            Err(Box::new(Diagnostic::semantic("perf.process", message).because(why)))
+        }
+    }
 }
 
 impl EmitFamily for PerfFamily {

@@ -21,7 +21,7 @@ use frontend::syntax::ast::{DeclaredType, Parsed, ProbePoint};
 use frontend::tree::{AssignOp, Expr, Target, TargetBase};
 use smol_str::SmolStr;
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A procfs probe.
@@ -156,7 +156,7 @@ const SET_CODE: &str = " /* unmodified-fnargs */
 
 const APPEND_CODE: &str = " /* unmodified-fnargs */
   struct _stp_procfs_data *file = CONTEXT->ips.procfs_data;
-  size_t length = strlen(file->buffer) + strlen(STAP_ARG_value);
+  size_t length = file->count + strlen(STAP_ARG_value);
   strlcat(file->buffer, STAP_ARG_value, file->bufsize);
   if (length >= file->bufsize)
     STAP_ERROR(\"buffer size exceeded, consider .maxsize(%lu).\", (unsigned long)length + 1);
@@ -249,6 +249,20 @@ impl File<'_> {
 impl Mechanism for ProcfsMechanism {
     fn group(&self) -> Group {
         Group::Procfs
+    }
+
+    /// A file is filled by one handler (tapset-procfs.cxx: `enroll`).
+    fn check(&self, probes: &[&Probe]) -> Result<(), Box<Diagnostic>> {
+        let mut read = BTreeSet::new();
+        for probe in probes {
+            if let Some(Procfs { path, write: false, .. }) = probe.attachment.as_any().downcast_ref()
+                && !read.insert(path)
+            {
+                let message = format!("only one read procfs probe can exist for procfs path \"{path}\"");
+                return Err(point::plain_error("procfs.reads", message));
+            }
+        }
+        Ok(())
     }
 
     fn sections(&self, cx: &GroupContext<'_>) -> Sections {

@@ -41,7 +41,9 @@ pub enum Event {
 }
 
 /// Whose events count.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// In the order of their registration: programs by path, then processes by number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Process {
     /// Canonical path of a program.
     Path(SmolStr),
@@ -110,7 +112,13 @@ impl Family for UtraceFamily {
                 (false, false, true) => Event::Begin,
                 (false, false, false) => Event::End,
             };
-        let process = match point::component(point, "process").and_then(|process| process.arg.as_ref()) {
+        let whose = point::component(point, "process").and_then(|process| process.arg.as_ref());
+        if let (None | Some(Literal::String(_)), Some(pid)) =
+            (whose, context.session.target_pid.filter(|pid| *pid != 0))
+        {
+            check_pid(context, pid.into())?;
+        }
+        let process = match whose {
             Some(Literal::String(name)) if name.is_empty() => {
                 return Err(point::plain_error("utrace.empty", "empty module"));
             }
@@ -123,12 +131,7 @@ impl Family for UtraceFamily {
                 check_pid(context, pid)?;
                 Process::Pid(pid)
             }
-            None => {
-                if let Some(pid) = context.session.target_pid.filter(|pid| *pid != 0) {
-                    check_pid(context, pid.into())?;
-                }
-                Process::Pid(0)
-            }
+            None => Process::Pid(0),
         };
         check_kernel(context)?;
         let entry = (event == Event::SyscallReturn)
@@ -366,8 +369,11 @@ impl Mechanism for UtraceMechanism {
     }
 
     fn sections(&self, cx: &GroupContext<'_>) -> Sections {
-        let entries: Vec<_> =
+        let mut entries: Vec<_> =
             cx.probes.iter().filter_map(|probe| Some((probe, probe.attachment::<Utrace>()?))).collect();
+        // The task finder asks its targets in the order of their registration (upstream's `probes_by_path` and
+        // `probes_by_pid`).
+        entries.sort_by(|(_, left), (_, right)| left.process.cmp(&right.process));
         let syscalls = entries.iter().any(|(_, utrace)| utrace.event.engine().is_some());
         let mut out = CWriter::new();
         out.line("/* lives and system calls of processes */");
@@ -445,7 +451,6 @@ fn write_syscall_callback(out: &mut CWriter, cx: &GroupContext<'_>) {
     );
     out.line("struct stap_utrace_probe *p = (struct stap_utrace_probe *) engine->data;");
     let entry = Entry {
-        other_state: Some("STAP_SESSION_STARTING"),
         before_handler: "c->uregs = regs;\nc->user_mode_p = 1;",
         ..Entry::running("p->probe", "stp_probe_type_utrace_syscall")
     };

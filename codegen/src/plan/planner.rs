@@ -3,7 +3,7 @@
 use super::effects::tagged;
 use super::lower::{Context, Duty, Lowerer, Planned, Tables};
 use super::{CodePlan, ConditionPlan, FunctionPlan, ProbePlan, actions, locks, names, storage};
-use crate::families;
+use crate::families::{self, Group};
 use frontend::diag::{Diagnostic, Diagnostics};
 use frontend::hir::{FunctionBody, GlobalId, Probe, dump};
 use frontend::resolve::point_text;
@@ -177,6 +177,10 @@ impl<'a> Planner<'a> {
     }
 }
 
+fn is_for_everyone(probe: &ProbePlan) -> bool {
+    probe.group.is_some_and(Group::is_for_everyone)
+}
+
 /// The points that a probe comes from, without marks and conditions (elaborate.cxx: `derived_locations`).
 fn derivation(probe: &Probe) -> String {
     let chain =
@@ -184,7 +188,8 @@ fn derivation(probe: &Probe) -> String {
     chain.iter().map(|point| format!(" from: {}", dump::point(point))).collect()
 }
 
-/// Probes whose handlers do the same share the first one's.
+/// Probes whose handlers do the same share the first one's, and so the places that errors name
+/// (translate.cxx: `get_probe_dupe`).
 fn share_handlers(probes: &mut [ProbePlan]) {
     for later in 1..probes.len() {
         let (before, rest) = probes.split_at_mut(later);
@@ -193,7 +198,8 @@ fn share_handlers(probes: &mut [ProbePlan]) {
             other.owns_handler
                 && probe.owns_handler
                 && !probe.body.has_entry_locals
-                && other.group == probe.group
+                && is_for_everyone(other) == is_for_everyone(probe)
+                && other.takes_locks == probe.takes_locks
                 && other.body == probe.body
                 && other.locks == probe.locks
                 && other.conditions == probe.conditions

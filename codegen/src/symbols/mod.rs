@@ -171,7 +171,9 @@ fn asked_for(session: &Session, world: &dyn World) -> BTreeSet<String> {
             found
         });
     }
-    if let Some(program) = session.command.as_deref().and_then(|command| command.split_whitespace().next()) {
+    if let Ok(program) = session.command_program.as_deref()
+        && !program.is_empty()
+    {
         let path = find_executable(session, world, program);
         names.extend(canonical(&path));
     }

@@ -3,7 +3,7 @@
 
 use super::Resolver;
 use super::alias::{AliasId, Link};
-use super::derive::{Access, DeriveContext, Derived, Family, Param};
+use super::derive::{Access, DeriveContext, Derived, Effect, Family, Param};
 use super::library::AliasEntry;
 use super::suggest;
 use super::symbolic::SYMBOLIC;
@@ -424,6 +424,14 @@ impl Resolver<'_> {
             suggestions: self.errors_are_read(),
         };
         let derived = family.derive(&context, point).map_err(Failure::Error)?;
+        for effect in derived.iter().flat_map(|derived| &derived.effects) {
+            if let Effect::PerfCounter { name, .. } = effect
+                && self.program.perf_counters.iter().any(|(known, _)| known == name)
+            {
+                let duplicate = Diagnostic::semantic("perf.duplicate", "duplicate counter name");
+                return Err(Failure::Error(Box::new(duplicate)));
+            }
+        }
         walk.found.extend(derived.into_iter().map(|derived| Matched {
             link: walk.usage.clone(),
             derived,
