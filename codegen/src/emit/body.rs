@@ -4,7 +4,7 @@ use super::expr::{Speller, remark};
 use super::stmt::{write_announcement, write_lock, write_unlock};
 use super::writer::{CWriter, literal};
 use crate::plan::printing::may_print;
-use crate::plan::storage::{AUTOMATIC_LONGS, BodyPlan, LocalPlace};
+use crate::plan::storage::{BodyPlan, LocalPlace};
 use crate::plan::{CodePlan, FunctionPlan, Plan, ProbePlan};
 use frontend::types::Type;
 
@@ -51,7 +51,7 @@ fn write_fields(out: &mut CWriter, body: &BodyPlan, old_style: bool) {
             out.line(format!("{kind}{};", local.c_name));
         }
     }
-    for number in AUTOMATIC_LONGS..body.sizes.longs {
+    for number in body.automatic_longs()..body.sizes.longs {
         out.line(format!("int64_t t{number};"));
     }
     for number in 0..body.sizes.buffers {
@@ -74,7 +74,7 @@ fn write_automatic(out: &mut CWriter, body: &BodyPlan) {
     }
     let sizes = &body.sizes;
     let lists = [
-        list("int64_t ", "t", sizes.longs.min(AUTOMATIC_LONGS)),
+        list("int64_t ", "t", body.automatic_longs()),
         list("const char *", "p", sizes.pointers),
         list("struct map_node *", "cursor", sizes.cursors),
         list("struct stat_data *", "data", sizes.stats),

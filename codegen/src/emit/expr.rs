@@ -4,7 +4,7 @@ use super::writer::{comment, script_literal};
 use crate::plan::Plan;
 use crate::plan::effects::tagged;
 use crate::plan::ir::{Arg, CursorRead, Place, Text, Val};
-use crate::plan::storage::{AUTOMATIC_LONGS, BodyPlan, GlobalKind, LocalPlace};
+use crate::plan::storage::{BodyPlan, GlobalKind, LocalPlace};
 use frontend::hir::GlobalId;
 use frontend::tree::{BinaryOp, StatOp, UnaryOp};
 
@@ -68,7 +68,7 @@ impl Speller<'_> {
                 None => String::from("0"),
             },
             Place::Global(id) => self.global(id),
-            Place::Long(number) if number < AUTOMATIC_LONGS => format!("t{number}"),
+            Place::Long(number) if number < self.body.automatic_longs() => format!("t{number}"),
             Place::Long(number) => format!("l->t{number}"),
             Place::Buffer(number) => format!("l->b{number}"),
             Place::Return => String::from("l->__retvalue"),

@@ -88,7 +88,8 @@ impl Speller<'_> {
             Op::PrintChar(val) => out.line(format!("_stp_print_char ({});", self.val(val))),
             Op::Format { format, args, result } => self.format(out, *format, args, *result),
             Op::CheckDump { size, at } => {
-                out.open(format!("if (({}) > (int64_t)PAGE_SIZE) {{", self.val(size)));
+                // A negative size is a huge one.
+                out.open(format!("if ((uint64_t) ({}) > PAGE_SIZE) {{", self.val(size)));
                 out.line("snprintf (c->error_buffer, sizeof (c->error_buffer),");
                 out.line(format!(
                     "          \"%lld is too many bytes for a memory dump\", (long long) ({}));",

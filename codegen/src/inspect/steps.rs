@@ -109,7 +109,8 @@ fn pointers(body: &Body, faults: &mut Vec<String>) {
             let start =
                 text[..at].rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
             let pointer = &text[start..at];
-            let tested = [format!("{pointer} == NULL || "), format!("likely ({pointer}) ? ")];
+            let tested =
+                [format!("{pointer} == NULL || "), format!("likely ({pointer}) ? "), format!("{pointer} ? ")];
             let here = tested.iter().any(|test| text[..at].contains(test.as_str()));
             match pointer {
                 // The context, its frame, and the kernel's own pointer to the process that runs.

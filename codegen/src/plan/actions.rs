@@ -46,6 +46,8 @@ impl Counter<'_> {
                 };
                 head.checked_add(then.max(otherwise))
             }
+            // A handler without statements is none.
+            StmtKind::Try { body, handler, .. } if matches!(handler.kind, StmtKind::Null) => self.stmt(body),
             StmtKind::Block(_) | StmtKind::Try { .. } => {
                 let mut sum = Some(0u32);
                 stmt_children(stmt, &mut |child| {

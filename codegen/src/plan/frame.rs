@@ -1,7 +1,7 @@
 //! How much memory a hit needs: what each processor keeps for handlers, beside the bounded use of the kernel's stack.
 
 use super::Plan;
-use super::storage::{AUTOMATIC_LONGS, BodyPlan, LocalPlace};
+use super::storage::{BodyPlan, LocalPlace};
 use frontend::tree::{FormatPart, Measure};
 use frontend::types::Type;
 
@@ -67,6 +67,6 @@ fn body_bytes(body: &BodyPlan) -> u64 {
             Some(LocalPlace::Automatic) | None => 0,
         })
         .sum();
-    let longs = u64::from(body.sizes.longs.saturating_sub(AUTOMATIC_LONGS));
+    let longs = u64::from(body.sizes.longs - body.automatic_longs());
     locals + 8 * longs + STRING_BYTES * u64::from(body.sizes.buffers)
 }

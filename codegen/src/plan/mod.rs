@@ -316,7 +316,8 @@ pub fn plan(
     profile: &RuntimeProfile,
 ) -> Result<Plan, Diagnostics> {
     let effects = EffectTable::new(program, types);
-    let params: Vec<Params> = program.functions.iter().map(|f| params(f, types, program)).collect();
+    let params: Vec<Params> = program.functions.iter().map(|f| params(f, session, types, program)).collect();
+    let recursive = storage::recursive_functions(program);
     let settings = settings(session, sources, profile);
     let announce_statements = settings.announce_statements;
     let texts = TextLengths::of(session, program);
@@ -327,6 +328,7 @@ pub fn plan(
         types,
         effects: &effects,
         params: &params,
+        recursive: &recursive,
         texts,
         announce_statements,
     };
@@ -387,15 +389,17 @@ pub fn plan(
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(plan) }
 }
 
-fn params(function: &Function, types: &TypeTable, program: &Program) -> Params {
+fn params(function: &Function, session: &Session, types: &TypeTable, program: &Program) -> Params {
     let index = program.functions.iter().position(|other| std::ptr::eq(other, function)).unwrap_or(0);
     let locals = &types.function_locals[index];
-    let is_string = |param: usize| locals.get(param) == Some(&Type::String);
+    // With -u neither is looked for (elaborate.cxx: is_unmodified_string_fnarg, semantic_pass_overload).
+    let optimized = !session.unoptimized;
+    let is_string = |param: usize| optimized && locals.get(param) == Some(&Type::String);
     match &function.body {
         FunctionBody::Script(body) => {
             let effects: Effects = EffectTable::locals_only().of_stmt(&body.root);
             let mut has_next = false;
-            all_stmts(&body.root, &mut |stmt| has_next |= matches!(stmt.kind, StmtKind::Next));
+            all_stmts(&body.root, &mut |stmt| has_next |= optimized && matches!(stmt.kind, StmtKind::Next));
             let pointers = (0..function.params)
                 .map(|param| {
                     let id = frontend::hir::LocalId(param as u32);
@@ -407,7 +411,7 @@ fn params(function: &Function, types: &TypeTable, program: &Program) -> Params {
         FunctionBody::Embedded { code, .. } => {
             let unmodified = tagged(code, "unmodified-fnargs");
             let pointers = (0..function.params).map(|param| unmodified && is_string(param)).collect();
-            Params { pointers, has_next: code.contains("STAP_NEXT;") }
+            Params { pointers, has_next: optimized && code.contains("STAP_NEXT;") }
         }
     }
 }

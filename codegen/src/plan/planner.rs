@@ -35,7 +35,7 @@ impl<'a> Planner<'a> {
         let mut probes: Vec<ProbePlan> =
             (0..count).filter_map(|index| self.collect(|this| this.probe(index, &locks))).collect();
         if !self.cx.session.unoptimized {
-            share_handlers(&mut probes);
+            share_handlers(self.cx, &mut probes);
         }
         probes
     }
@@ -73,6 +73,7 @@ impl<'a> Planner<'a> {
                     function.params,
                     &cx.params[index].pointers,
                     storage::has_embedded(&script.root),
+                    cx.recursive[index],
                     lowerer,
                 );
                 (body, None)
@@ -147,7 +148,7 @@ impl<'a> Planner<'a> {
         }
         let embedded = storage::has_embedded(&probe.body.root);
         let types = &cx.types.probe_locals[index];
-        let mut body = storage::plan_body(&probe.body.locals, types, 0, &[], embedded, lowerer);
+        let mut body = storage::plan_body(&probe.body.locals, types, 0, &[], embedded, false, lowerer);
         body.ops = body_ops;
         let point = dump::final_point(cx.program, cx.types, cx.sources, &cx.session.version, probe);
         let script_point = match &probe.lineage.script_point {
@@ -190,7 +191,12 @@ fn derivation(probe: &Probe) -> String {
 
 /// Probes whose handlers do the same share the first one's, and so the places that errors name
 /// (translate.cxx: `get_probe_dupe`).
-fn share_handlers(probes: &mut [ProbePlan]) {
+fn share_handlers(cx: &Context<'_>, probes: &mut [ProbePlan]) {
+    // Different texts may come to the same steps, but upstream looks at the text.
+    let text = |probe: &ProbePlan| {
+        let body = &cx.program.probes[probe.index].body;
+        dump::body(cx.program, cx.types, cx.sources, &cx.session.version, body)
+    };
     for later in 1..probes.len() {
         let (before, rest) = probes.split_at_mut(later);
         let Some(probe) = rest.first_mut() else { continue };
@@ -204,6 +210,7 @@ fn share_handlers(probes: &mut [ProbePlan]) {
                 && other.locks == probe.locks
                 && other.conditions == probe.conditions
                 && other.prologue == probe.prologue
+                && text(other) == text(probe)
         });
         if let Some(other) = same {
             probe.handler = other.handler.clone();

@@ -59,6 +59,16 @@ pub struct BodyPlan {
     pub ops: Vec<Op>,
     /// Entry code fills some of the locals.
     pub has_entry_locals: bool,
+    /// The body may be entered again before it is left: it keeps its numbers in the context, since `-D MAXNESTING` may
+    /// ask for more levels than the kernel's stack has room for.
+    pub recursive: bool,
+}
+
+impl BodyPlan {
+    /// How many temporary numbers are C variables.
+    pub fn automatic_longs(&self) -> u32 {
+        if self.recursive { 0 } else { self.sizes.longs.min(AUTOMATIC_LONGS) }
+    }
 }
 
 /// Decides where the locals of a planned body live.
@@ -68,9 +78,10 @@ pub fn plan_body(
     params: usize,
     pointers: &[bool],
     has_embedded: bool,
+    recursive: bool,
     mut lowerer: Lowerer<'_>,
 ) -> BodyPlan {
-    let mut automatic = 0;
+    let mut automatic = if recursive { AUTOMATIC_LOCALS } else { 0 };
     let mut planned = Vec::with_capacity(locals.len());
     for (index, local) in locals.iter().enumerate() {
         let id = frontend::hir::LocalId(index as u32);
@@ -100,6 +111,7 @@ pub fn plan_body(
         sizes: lowerer.sizes,
         ops: lowerer.take_ops(),
         has_entry_locals: locals.iter().any(|local| local.synthetic),
+        recursive,
     }
 }
 
@@ -210,7 +222,7 @@ pub fn plan_global(global: &Global, types: &GlobalType) -> GlobalPlan {
     GlobalPlan {
         c_name: names::global(global),
         mangled: global.mangled.clone(),
-        param: settable.then(|| global.mangled.trim_start_matches("__global_").into()),
+        param: settable.then(|| global.mangled.strip_prefix("__global_").unwrap_or_default().into()),
         kind,
     }
 }
@@ -252,8 +264,7 @@ impl Nesting {
 
 /// Looks for the longest chain of calls.
 pub fn nesting(program: &Program) -> Nesting {
-    let calls: Vec<Vec<FunctionId>> =
-        program.functions.iter().map(|function| callees(&function.body)).collect();
+    let calls = calls(program);
     let mut search =
         Search { calls: &calls, deepest: 0, recursive: false, steps: 0, depth: vec![0; calls.len()] };
     for root in 0..calls.len() {
@@ -263,8 +274,34 @@ pub fn nesting(program: &Program) -> Nesting {
     Nesting { deepest: search.deepest, recursive: search.recursive }
 }
 
+/// Functions that may call themselves, over others or not.
+pub fn recursive_functions(program: &Program) -> Vec<bool> {
+    let calls = calls(program);
+    let reaches_itself = |start: usize| {
+        let mut seen = vec![false; calls.len()];
+        let mut open = vec![start];
+        while let Some(function) = open.pop() {
+            for callee in calls[function].iter().flatten().map(|callee| callee.0 as usize) {
+                if callee == start {
+                    return true;
+                }
+                if !std::mem::replace(&mut seen[callee], true) {
+                    open.push(callee);
+                }
+            }
+        }
+        false
+    };
+    (0..calls.len()).map(reaches_itself).collect()
+}
+
+/// The calls in each function, each with what it may lead to.
+fn calls(program: &Program) -> Vec<Vec<Vec<FunctionId>>> {
+    program.functions.iter().map(|function| callees(&function.body)).collect()
+}
+
 struct Search<'a> {
-    calls: &'a [Vec<FunctionId>],
+    calls: &'a [Vec<Vec<FunctionId>>],
     deepest: u32,
     recursive: bool,
     steps: u32,
@@ -274,32 +311,36 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn visit(&mut self, function: usize, chain: &mut Vec<usize>) {
-        for callee in &self.calls[function] {
-            let callee = callee.0 as usize;
-            let depth = chain.len() as u32 + 1;
-            self.deepest = self.deepest.max(depth);
-            self.steps += 1;
-            if chain.contains(&callee) {
-                self.recursive = true;
-                continue;
+        let all = self.calls;
+        for call in &all[function] {
+            for callee in call {
+                let callee = callee.0 as usize;
+                let depth = chain.len() as u32 + 1;
+                self.deepest = self.deepest.max(depth);
+                self.steps += 1;
+                if chain.contains(&callee) {
+                    self.recursive = true;
+                    // Upstream does not look at what else this call may lead to.
+                    break;
+                }
+                if self.steps > MOST_STEPS || (!self.recursive && self.depth[callee] >= depth) {
+                    continue;
+                }
+                self.depth[callee] = self.depth[callee].max(depth);
+                chain.push(callee);
+                self.visit(callee, chain);
+                chain.pop();
             }
-            if self.steps > MOST_STEPS || (!self.recursive && self.depth[callee] >= depth) {
-                continue;
-            }
-            self.depth[callee] = self.depth[callee].max(depth);
-            chain.push(callee);
-            self.visit(callee, chain);
-            chain.pop();
         }
     }
 }
 
-fn callees(body: &FunctionBody) -> Vec<FunctionId> {
+fn callees(body: &FunctionBody) -> Vec<Vec<FunctionId>> {
     let mut found = Vec::new();
     if let FunctionBody::Script(body) = body {
         all_exprs(&body.root, &mut |expr| {
             if let ExprKind::Call { callee, .. } = &expr.kind {
-                found.extend(callee.candidates.iter().copied());
+                found.push(callee.candidates.clone());
             }
         });
     }

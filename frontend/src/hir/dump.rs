@@ -44,6 +44,21 @@ pub fn final_point(
     out
 }
 
+/// A body as `-p2 -v` prints it.
+pub fn body(
+    program: &Program,
+    types: &TypeTable,
+    sources: &SourceMap,
+    level: &Version,
+    body: &Body,
+) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = Dump { program, types, files: private_files(program, sources), level }
+        .write_body(&mut out, body, false);
+    out
+}
+
 /// A name as upstream mangles it, with the path of the file in that of a private declaration.
 pub(crate) fn upstream_name(program: &Program, sources: &SourceMap, mangled: &str) -> String {
     for (ours, upstreams) in private_files(program, sources) {

@@ -262,6 +262,16 @@ impl Lowerer<'_> {
 
     /// `@hist_log(x)[index]`.
     pub(super) fn bucket(&mut self, hist: &Hist<Bound>, index: &Expr<Bound>, token: &Token) -> Planned<Val> {
+        if let (ExprKind::Var(VarRef::Global(stat)), ExprKind::Var(bucket)) = (&hist.stat.kind, &index.kind)
+            && let Some(walk) =
+                self.bucket_walks.iter().rev().find(|walk| walk.stat == *stat && walk.bucket == *bucket)
+        {
+            // What a walk is at needs no check, and its counts are those in front of the walk
+            // (translate.cxx: `get_foreach_loop_value`).
+            let data = walk.data;
+            let index = Box::new(Val::Place(self.read_place(*bucket)));
+            return Ok(Val::Bucket { data, index, guarded: true });
+        }
         let effects = self.cx.effects.of_expr(&hist.stat);
         let mut index = Arg::Long(self.val(index)?);
         if self.clashes(&index, &effects) {

@@ -1,12 +1,12 @@
 //! `foreach` over arrays and histogram buckets.
 
 use super::array::slice_test;
-use super::{Lowerer, Planned, Scope};
+use super::{BucketWalk, Lowerer, Planned, Scope};
 use crate::plan::effects::Effects;
 use crate::plan::ir::{CursorRead, Op, Place, SortBy, Text, Val};
 use frontend::hir::{Bound, GlobalId, VarRef};
 use frontend::source::Token;
-use frontend::tree::{BinaryOp, Expr, Foreach, Hist, Indexable, SortColumn, StatOp};
+use frontend::tree::{BinaryOp, Expr, ExprKind, Foreach, Hist, Indexable, SortColumn, StatOp};
 use frontend::types::Type;
 
 impl Lowerer<'_> {
@@ -134,7 +134,16 @@ impl Lowerer<'_> {
             let read = Val::Bucket { data, index: Box::new(Val::Place(bucket)), guarded: true };
             self.push(Op::Set(place, read));
         }
-        self.loop_body(&foreach.body, next, end)?;
+        let fixed = !changes(&self.cx.effects.of_stmt(&foreach.body), &[*var]);
+        let scalar = matches!(hist.stat.kind, ExprKind::Var(_));
+        if fixed && scalar {
+            self.bucket_walks.push(BucketWalk { stat: global, bucket: *var, data });
+        }
+        let result = self.loop_body(&foreach.body, next, end);
+        if fixed && scalar {
+            self.bucket_walks.pop();
+        }
+        result?;
         self.record_actions(1, &foreach.body.origin.0, true);
         self.push(Op::Label(next));
         self.push(Op::Update(bucket, BinaryOp::Add, Val::Const(1)));

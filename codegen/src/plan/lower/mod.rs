@@ -41,6 +41,8 @@ pub struct Context<'a> {
     pub effects: &'a EffectTable<'a>,
     /// Parameters of every function.
     pub params: &'a [Params],
+    /// Which functions may call themselves.
+    pub recursive: &'a [bool],
     /// How long strings may be.
     pub texts: TextLengths,
     /// See [`Settings::announce_statements`](crate::plan::Settings::announce_statements).
@@ -89,6 +91,13 @@ struct Scope {
     cursor: u32,
 }
 
+/// A walk of the buckets of a scalar statistic's histogram, whose counts were fetched in front of it.
+struct BucketWalk {
+    stat: GlobalId,
+    bucket: VarRef,
+    data: u32,
+}
+
 /// The state of planning one body.
 pub struct Lowerer<'a> {
     cx: &'a Context<'a>,
@@ -104,6 +113,7 @@ pub struct Lowerer<'a> {
     labels: u32,
     loops: Vec<(Label, Label)>,
     scopes: Vec<Scope>,
+    bucket_walks: Vec<BucketWalk>,
     aggregated: Vec<GlobalId>,
     in_try: u32,
     /// Globals in the lock table of the probe; `None` where no locks are taken.
@@ -136,6 +146,7 @@ impl<'a> Lowerer<'a> {
             labels: 0,
             loops: Vec::new(),
             scopes: Vec::new(),
+            bucket_walks: Vec::new(),
             aggregated: Vec::new(),
             in_try: 0,
             locks,

@@ -29,7 +29,7 @@ impl Lowerer<'_> {
             ExprKind::In { keys, base } => match base {
                 Indexable::Array { var, .. } => self.contains(*var, keys, token),
                 Indexable::Hist(hist) => match keys.as_slice() {
-                    [frontend::tree::Key::Expr(index)] => self.bucket(hist, index, token),
+                    [frontend::tree::Key::Expr(index)] => self.bucket(hist, index, &hist.origin.0),
                     _ => Err(Self::error("lower:hist-in", "Invalid indexing of histogram", token)),
                 },
             },
