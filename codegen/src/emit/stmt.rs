@@ -86,7 +86,12 @@ impl Speller<'_> {
             }
             Op::Print(text) => out.line(format!("_stp_print ({});", self.text(text))),
             Op::PrintChar(val) => out.line(format!("_stp_print_char ({});", self.val(val))),
-            Op::Format { format, args, result } => self.format(out, *format, args, *result),
+            Op::Format { format, args, result, at } => {
+                if let Some(at) = at {
+                    self.blame(out, at);
+                }
+                self.format(out, *format, args, *result);
+            }
             Op::CheckDump { size, at } => {
                 // A negative size is a huge one.
                 out.open(format!("if ((uint64_t) ({}) > PAGE_SIZE) {{", self.val(size)));

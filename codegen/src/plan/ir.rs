@@ -321,6 +321,8 @@ pub enum Op {
         args: Vec<Arg>,
         /// Buffer for the string forms.
         result: Option<Place>,
+        /// Where it stands, if it reads memory and so may fail.
+        at: Option<Spot>,
     },
     /// `if (size > PAGE_SIZE)` error of `%m` and `%M`.
     CheckDump {

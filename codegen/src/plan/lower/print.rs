@@ -60,8 +60,10 @@ impl Lowerer<'_> {
             }
             return Ok(());
         }
+        let dumps = |part: &FormatPart| matches!(part, FormatPart::Conversion(dump) if matches!(dump.letter, 'm' | 'M'));
+        let at = parts.iter().any(dumps).then(|| self.blame(token));
         let format = self.format(Format { to_stream: to.is_none(), parts });
-        self.push(Op::Format { format, args, result: to });
+        self.push(Op::Format { format, args, result: to, at });
         Ok(())
     }
 
