@@ -299,3 +299,43 @@ fn write_process_callback(out: &mut CWriter) {
     out.line("return rc;");
     out.close("}");
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::tests::plan_with;
+    use frontend::session::Session;
+
+    fn plan(session: Session, script: &str) -> Result<(), String> {
+        let mut session = session;
+        session.kernel.exports = ["perf_event_create_kernel_counter".to_owned()].into_iter().collect();
+        session.kernel.config.insert("CONFIG_PERF_EVENTS", "y");
+        plan_with(&session, script).map(|_| ())
+    }
+
+    #[test]
+    fn counters_have_names_of_their_own() {
+        let script = |other: &str| {
+            let counter = |config: u32, name: &str| {
+                format!("probe perf.type(1).config({config}).counter(\"{name}\") {{ }}\n")
+            };
+            format!("{}{}probe begin {{ println(1) }}", counter(0, "a"), counter(1, other))
+        };
+        assert_eq!(plan(Session::for_tests(), &script("b")), Ok(()));
+        assert_eq!(plan(Session::for_tests(), &script("a")).unwrap_err(), "while resolving probe point");
+    }
+
+    #[test]
+    fn a_process_without_a_name_is_that_of_the_command_line() {
+        let script = "probe perf.type(1).config(0).process { exit() }";
+        let told = |pid, program| Session {
+            target_pid: pid,
+            command: (pid.is_none()).then(|| "x".to_owned()),
+            command_program: program,
+            ..Session::for_tests()
+        };
+        assert_eq!(plan(told(Some(1), Ok(String::new())), script), Ok(()));
+        assert_eq!(plan(told(None, Ok("/bin/sh".into())), script), Ok(()));
+        assert!(plan(told(None, Ok(String::new())), script).is_err());
+        assert!(plan(told(None, Err("command contains illegal characters")), script).is_err());
+    }
+}

@@ -95,6 +95,8 @@ struct Resolver<'a> {
     copies: usize,
     /// C of families, which upstream adds when probes join their groups: after that of all files.
     late_embeds: Vec<Embed>,
+    /// Names of the perf counters that have been derived.
+    counters: HashSet<SmolStr>,
     /// What `--check-version` says about probes.
     version_warnings: Vec<Diagnostic>,
 }
@@ -164,6 +166,7 @@ impl<'a> Resolver<'a> {
             entries: 0,
             copies: 0,
             late_embeds: Vec::new(),
+            counters: HashSet::new(),
             version_warnings: Vec::new(),
         }
     }

@@ -426,7 +426,7 @@ impl Resolver<'_> {
         let derived = family.derive(&context, point).map_err(Failure::Error)?;
         for effect in derived.iter().flat_map(|derived| &derived.effects) {
             if let Effect::PerfCounter { name, .. } = effect
-                && self.program.perf_counters.iter().any(|(known, _)| known == name)
+                && !self.counters.insert(name.clone())
             {
                 let duplicate = Diagnostic::semantic("perf.duplicate", "duplicate counter name");
                 return Err(Failure::Error(Box::new(duplicate)));
