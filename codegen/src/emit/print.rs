@@ -5,11 +5,6 @@ use super::writer::{CWriter, script_literal};
 use crate::plan::{Format, Plan};
 use frontend::tree::{Conversion, Flag, FormatPart, Measure};
 
-/// True if printing can raise an error: only dumps of memory can.
-pub fn can_fail(format: &Format) -> bool {
-    conversions(format).any(|conversion| matches!(conversion.letter, 'm' | 'M'))
-}
-
 fn conversions(format: &Format) -> impl Iterator<Item = &Conversion> {
     format.parts.iter().filter_map(|part| match part {
         FormatPart::Conversion(conversion) => Some(conversion),
@@ -84,7 +79,7 @@ fn write_function(out: &mut CWriter, format: &Format, name: &str, old_pointers: 
         out.open("if (str && str <= end) {");
         write_parts(out, format, &Pass::Write { to_stream: true }, old_pointers);
         out.close("}");
-        if can_fail(format) {
+        if format.can_fail() {
             out.label("err_unlock:");
         }
         out.line("_stp_print_unlock_irqrestore (&irqflags);");

@@ -302,7 +302,7 @@ impl Speller<'_> {
             out.line(format!("c->printf_locals.{name}.__retvalue = {};", self.place(result)));
         }
         out.line(format!("{name} (c);"));
-        if super::print::can_fail(planned) {
+        if planned.can_fail() {
             out.line("if (unlikely (c->last_error || c->aborted)) goto out;");
         }
     }

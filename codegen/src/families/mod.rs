@@ -39,6 +39,7 @@ use crate::plan::{Plan, ProbePlan};
 use frontend::diag::{Diagnostic, Diagnostics};
 use frontend::hir::{Probe, Program};
 use frontend::resolve::derive::Family;
+use std::collections::BTreeMap;
 
 /// Mechanisms in the order in which they are declared and started; they are stopped in reverse
 /// (session.cxx: `all_session_groups`).
@@ -271,13 +272,15 @@ pub fn family(name: &str) -> Option<&'static dyn EmitFamily> {
 
 /// What is wrong with the probes of a program taken together, at the end of pass 2 (elaborate.cxx: `join_group`).
 pub fn check_groups(program: &Program) -> Diagnostics {
+    let mut groups: BTreeMap<Group, Vec<&Probe>> = BTreeMap::new();
+    for probe in &program.probes {
+        if let Some(group) = family(probe.family).and_then(|family| family.group(probe)) {
+            groups.entry(group).or_default().push(probe);
+        }
+    }
     let mut diagnostics = Diagnostics::new();
-    for mechanism in MECHANISMS {
-        let joins = |probe: &&Probe| {
-            family(probe.family).and_then(|family| family.group(probe)) == Some(mechanism.group())
-        };
-        let probes: Vec<&Probe> = program.probes.iter().filter(joins).collect();
-        if let Err(error) = mechanism.check(&probes) {
+    for (group, probes) in groups {
+        if let Err(error) = mechanism(group).check(&probes) {
             diagnostics.push(*error);
         }
     }

@@ -302,13 +302,11 @@ fn write_process_callback(out: &mut CWriter) {
 
 #[cfg(test)]
 mod tests {
+    use crate::families::testing::session;
     use crate::tests::plan_with;
     use frontend::session::Session;
 
     fn plan(session: Session, script: &str) -> Result<(), String> {
-        let mut session = session;
-        session.kernel.exports = ["perf_event_create_kernel_counter".to_owned()].into_iter().collect();
-        session.kernel.config.insert("CONFIG_PERF_EVENTS", "y");
         plan_with(&session, script).map(|_| ())
     }
 
@@ -320,8 +318,8 @@ mod tests {
             };
             format!("{}{}probe begin {{ println(1) }}", counter(0, "a"), counter(1, other))
         };
-        assert_eq!(plan(Session::for_tests(), &script("b")), Ok(()));
-        assert_eq!(plan(Session::for_tests(), &script("a")).unwrap_err(), "while resolving probe point");
+        assert_eq!(plan(session(), &script("b")), Ok(()));
+        assert_eq!(plan(session(), &script("a")).unwrap_err(), "while resolving probe point");
     }
 
     #[test]
@@ -331,7 +329,7 @@ mod tests {
             target_pid: pid,
             command: (pid.is_none()).then(|| "x".to_owned()),
             command_program: program,
-            ..Session::for_tests()
+            ..session()
         };
         assert_eq!(plan(told(Some(1), Ok(String::new())), script), Ok(()));
         assert_eq!(plan(told(None, Ok("/bin/sh".into())), script), Ok(()));

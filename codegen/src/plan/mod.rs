@@ -67,6 +67,12 @@ pub struct Format {
 }
 
 impl Format {
+    /// True if printing can raise an error: only dumps of memory can.
+    pub fn can_fail(&self) -> bool {
+        let dumps = |part: &FormatPart| matches!(part, FormatPart::Conversion(one) if matches!(one.letter, 'm' | 'M'));
+        self.parts.iter().any(dumps)
+    }
+
     /// `stp_printf_3`, `stp_sprintf_1`: numbered together, from 1.
     pub fn name(&self, index: usize) -> String {
         format!("stp_{}_{}", if self.to_stream { "printf" } else { "sprintf" }, index + 1)
@@ -317,7 +323,8 @@ pub fn plan(
 ) -> Result<Plan, Diagnostics> {
     let effects = EffectTable::new(program, types);
     let params: Vec<Params> = program.functions.iter().map(|f| params(f, session, types, program)).collect();
-    let recursive = storage::recursive_functions(program);
+    let calls = storage::calls(program);
+    let recursive = storage::recursive_functions(&calls);
     let settings = settings(session, sources, profile);
     let announce_statements = settings.announce_statements;
     let texts = TextLengths::of(session, program);
@@ -377,7 +384,7 @@ pub fn plan(
         formats: tables.formats,
         regexes,
         texts,
-        nesting: storage::nesting(program),
+        nesting: storage::nesting(&calls),
         needs,
         refresh_timer,
         perf_counters: program.perf_counters.clone(),

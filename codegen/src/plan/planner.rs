@@ -185,8 +185,8 @@ fn is_for_everyone(probe: &ProbePlan) -> bool {
 /// The points that a probe comes from, without marks and conditions (elaborate.cxx: `derived_locations`).
 fn derivation(probe: &Probe) -> String {
     let chain =
-        if probe.derivation.is_empty() { std::slice::from_ref(&probe.point) } else { &probe.derivation[..] };
-    chain.iter().map(|point| format!(" from: {}", dump::point(point))).collect()
+        if probe.derivation.is_empty() { dump::point(&probe.point) } else { dump::derived_from(probe) };
+    format!(" from: {chain}")
 }
 
 /// Probes whose handlers do the same share the first one's, and so the places that errors name

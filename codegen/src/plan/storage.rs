@@ -263,10 +263,8 @@ impl Nesting {
 }
 
 /// Looks for the longest chain of calls.
-pub fn nesting(program: &Program) -> Nesting {
-    let calls = calls(program);
-    let mut search =
-        Search { calls: &calls, deepest: 0, recursive: false, steps: 0, depth: vec![0; calls.len()] };
+pub fn nesting(calls: &Calls) -> Nesting {
+    let mut search = Search { calls, deepest: 0, recursive: false, steps: 0, depth: vec![0; calls.len()] };
     for root in 0..calls.len() {
         let mut chain = Vec::new();
         search.visit(root, &mut chain);
@@ -275,8 +273,7 @@ pub fn nesting(program: &Program) -> Nesting {
 }
 
 /// Functions that may call themselves, over others or not.
-pub fn recursive_functions(program: &Program) -> Vec<bool> {
-    let calls = calls(program);
+pub fn recursive_functions(calls: &Calls) -> Vec<bool> {
     let reaches_itself = |start: usize| {
         let mut seen = vec![false; calls.len()];
         let mut open = vec![start];
@@ -296,12 +293,15 @@ pub fn recursive_functions(program: &Program) -> Vec<bool> {
 }
 
 /// The calls in each function, each with what it may lead to.
-fn calls(program: &Program) -> Vec<Vec<Vec<FunctionId>>> {
+pub type Calls = [Vec<Vec<FunctionId>>];
+
+/// Looks for the calls of a program.
+pub fn calls(program: &Program) -> Vec<Vec<Vec<FunctionId>>> {
     program.functions.iter().map(|function| callees(&function.body)).collect()
 }
 
 struct Search<'a> {
-    calls: &'a [Vec<Vec<FunctionId>>],
+    calls: &'a Calls,
     deepest: u32,
     recursive: bool,
     steps: u32,

@@ -65,7 +65,7 @@ pub(super) fn unreachable_overloads(round: &mut Round<'_>, program: &mut Program
         .collect();
     let origins: Vec<_> = program.functions.iter().map(|function| function.origin.0.clone()).collect();
     names_in_program(program, &mut |name| {
-        let Name::Callee(callee) = name else { return };
+        let Name::Callee(callee, _) = name else { return };
         let through = callee.candidates.iter().take_while(|id| falls_through[id.0 as usize]).count();
         let reachable = 1 + through;
         if reachable < callee.candidates.len() {

@@ -1,9 +1,8 @@
 //! Functions with the same parameters and body become one (elaborate.cxx: `semantic_pass_opt6`).
 
-use super::rewrite::keep_functions;
-use crate::hir::{Bound, Function, FunctionBody, FunctionId, Program};
-use crate::tree::walk::{ChildMut, expr_children_mut, stmt_children_mut};
-use crate::tree::{Expr, ExprKind, Origin, Stmt};
+use super::rewrite::{Name, keep_functions, names_in_program};
+use crate::hir::{Function, FunctionBody, FunctionId, Program};
+use crate::tree::Origin;
 use crate::types::{Owner, TypeTable, functions_by_name};
 use std::collections::HashMap;
 
@@ -28,8 +27,8 @@ pub(super) fn merge_functions(program: &mut Program, table: &mut TypeTable) {
             return;
         }
         let origins: Vec<Origin> = program.functions.iter().map(|function| function.origin.clone()).collect();
-        calls_in_program(program, &mut |call| {
-            let Expr { origin, kind: ExprKind::Call { callee, .. } } = call else { return };
+        names_in_program(program, &mut |name| {
+            let Name::Callee(callee, origin) = name else { return };
             for candidate in &mut callee.candidates {
                 let twin = replacement[candidate.0 as usize];
                 if twin != *candidate {
@@ -41,33 +40,6 @@ pub(super) fn merge_functions(program: &mut Program, table: &mut TypeTable) {
         });
         keep_functions(program, table, &keep);
     }
-}
-
-/// Every expression that may be a call, in all bodies and conditions.
-fn calls_in_program(program: &mut Program, visit: &mut dyn FnMut(&mut Expr<Bound>)) {
-    for function in &mut program.functions {
-        if let FunctionBody::Script(body) = &mut function.body {
-            exprs_in_stmt(&mut body.root, visit);
-        }
-    }
-    for probe in &mut program.probes {
-        exprs_in_stmt(&mut probe.body.root, visit);
-        if let Some(condition) = &mut probe.condition {
-            exprs_in_expr(condition, visit);
-        }
-    }
-}
-
-fn exprs_in_stmt(stmt: &mut Stmt<Bound>, visit: &mut dyn FnMut(&mut Expr<Bound>)) {
-    stmt_children_mut(stmt, &mut |child| match child {
-        ChildMut::Expr(expr) => exprs_in_expr(expr, visit),
-        ChildMut::Stmt(stmt) => exprs_in_stmt(stmt, visit),
-    });
-}
-
-fn exprs_in_expr(expr: &mut Expr<Bound>, visit: &mut dyn FnMut(&mut Expr<Bound>)) {
-    visit(expr);
-    expr_children_mut(expr, &mut |child| exprs_in_expr(child, visit));
 }
 
 /// Type of the value, names and types of the parameters.

@@ -10,7 +10,8 @@ use crate::types::TypeTable;
 /// What [`names_in_stmt`] meets.
 pub(crate) enum Name<'a> {
     Var(&'a mut VarRef),
-    Callee(&'a mut Callee),
+    /// With the place of the call.
+    Callee(&'a mut Callee, &'a mut Origin),
 }
 
 /// Calls `visit` for every variable and callee in a statement.
@@ -39,7 +40,7 @@ pub(super) fn names_in_expr(expr: &mut Expr<Bound>, visit: &mut dyn FnMut(Name<'
         ExprKind::Var(var)
         | ExprKind::Index { base: var, .. }
         | ExprKind::In { base: Indexable::Array { var, .. }, .. } => visit(Name::Var(var)),
-        ExprKind::Call { callee, .. } => visit(Name::Callee(callee)),
+        ExprKind::Call { callee, .. } => visit(Name::Callee(callee, &mut expr.origin)),
         _ => {}
     }
     expr_children_mut(expr, &mut |child| names_in_expr(child, visit));
@@ -86,7 +87,7 @@ pub(super) fn keep_functions(program: &mut Program, table: &mut TypeTable, keep:
     retain(&mut table.results, keep);
     retain(&mut table.function_locals, keep);
     names_in_program(program, &mut |name| {
-        if let Name::Callee(callee) = name {
+        if let Name::Callee(callee, _) = name {
             callee.candidates = callee.candidates.iter().filter_map(number).collect();
         }
     });

@@ -136,13 +136,12 @@ impl Lowerer<'_> {
         }
         let fixed = !changes(&self.cx.effects.of_stmt(&foreach.body), &[*var]);
         let scalar = matches!(hist.stat.kind, ExprKind::Var(_));
+        let outer = self.bucket_walks.len();
         if fixed && scalar {
             self.bucket_walks.push(BucketWalk { stat: global, bucket: *var, data });
         }
         let result = self.loop_body(&foreach.body, next, end);
-        if fixed && scalar {
-            self.bucket_walks.pop();
-        }
+        self.bucket_walks.truncate(outer);
         result?;
         self.record_actions(1, &foreach.body.origin.0, true);
         self.push(Op::Label(next));

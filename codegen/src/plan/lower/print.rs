@@ -60,9 +60,9 @@ impl Lowerer<'_> {
             }
             return Ok(());
         }
-        let dumps = |part: &FormatPart| matches!(part, FormatPart::Conversion(dump) if matches!(dump.letter, 'm' | 'M'));
-        let at = parts.iter().any(dumps).then(|| self.blame(token));
-        let format = self.format(Format { to_stream: to.is_none(), parts });
+        let format = Format { to_stream: to.is_none(), parts };
+        let at = format.can_fail().then(|| self.blame(token));
+        let format = self.format(format);
         self.push(Op::Format { format, args, result: to, at });
         Ok(())
     }
