@@ -162,7 +162,7 @@ fn process(context: &DeriveContext<'_>, point: &ProbePoint) -> Result<Option<Smo
 
 /// The program that `-x` or `-c` names (session.cxx: `cmd_file`).
 fn told_process(session: &Session) -> Result<String, Box<Diagnostic>> {
-    if let (Some(pid), None) = (session.target_pid, &session.command) {
+    if let (Some(pid @ 1..), None) = (session.target_pid, &session.command) {
         return Ok(format!("/proc/{pid}/exe"));
     }
     match &session.command_program {
@@ -334,6 +334,7 @@ mod tests {
         assert_eq!(plan(told(Some(1), Ok(String::new())), script), Ok(()));
         assert_eq!(plan(told(None, Ok("/bin/sh".into())), script), Ok(()));
         assert!(plan(told(None, Ok(String::new())), script).is_err());
+        assert!(plan(told(Some(0), Ok(String::new())), script).is_err());
         assert!(plan(told(None, Err("command contains illegal characters")), script).is_err());
     }
 }
