@@ -79,9 +79,9 @@ fn pipeline(settings: &Settings, terminal: &mut Terminal) -> Result<(), Stop> {
         codegen::families::FAMILIES.iter().map(|f| *f as _).collect();
 
     let index = parse::IndexBytes::new();
-    let Some(parsed) = parse::parse(settings, &session, &index, terminal)? else { return Ok(()) };
+    let Some(mut parsed) = parse::parse(settings, &session, &index, terminal)? else { return Ok(()) };
     interrupted()?;
-    let Some(analysed) = analyse::analyse(&session, &parsed, &families, terminal)? else { return Ok(()) };
+    let Some(analysed) = analyse::analyse(&session, &mut parsed, &families, terminal)? else { return Ok(()) };
     interrupted()?;
 
     let runtime = ground.runtime(terminal)?;

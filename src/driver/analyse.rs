@@ -11,7 +11,7 @@ use frontend::optimise;
 use frontend::resolve::derive::Family;
 use frontend::resolve::{listing, resolve};
 use frontend::session::{Mode, Session};
-use frontend::source::Token;
+use frontend::source::{SourceMap, Token};
 use frontend::types::{self, TypeTable};
 
 /// A program with its types.
@@ -29,7 +29,7 @@ pub struct Analysed {
 /// [`Stop::Failed`] after the messages were printed.
 pub fn analyse(
     session: &Session,
-    parsed: &Parsed<'_>,
+    parsed: &mut Parsed<'_>,
     families: &[&'static dyn Family],
     terminal: &mut Terminal,
 ) -> Result<Option<Analysed>, Stop> {
@@ -85,38 +85,37 @@ pub fn analyse(
 /// Resolution, folding, types, pruning. The second value is false if a stage found errors.
 fn elaborate(
     session: &Session,
-    parsed: &Parsed<'_>,
+    parsed: &mut Parsed<'_>,
     families: &[&'static dyn Family],
     terminal: &mut Terminal,
 ) -> (Analysed, bool) {
-    let sources = &parsed.sources;
+    let Parsed { scripts, library, sources, .. } = parsed;
     let mut sound = true;
     // A stage after an error would speak of its consequences.
-    let mut report = |terminal: &mut Terminal, diagnostics: Diagnostics| {
+    let mut report = |terminal: &mut Terminal, sources: &SourceMap, diagnostics: Diagnostics| {
         sound &= !diagnostics.has_errors();
         terminal.diagnostics(sources, diagnostics);
         (sound && terminal.renderer.errors() == 0) || session.semantic_keep_going
     };
-    let library = &parsed.library;
-    let (mut program, diagnostics) = resolve(session, &OsWorld, &parsed.scripts, library, families);
+    let (mut program, diagnostics) = resolve(session, &OsWorld, scripts, library, families);
     if session.mode == Mode::DumpFunctions && session.version.before(5, 6) {
         // Some function of the tapset never resolved there, so that types were not inferred: the list has declared ones.
         let types = TypeTable::declared(&program);
         return (Analysed { program, types }, sound);
     }
-    if !report(terminal, diagnostics) && !session.mode.is_dump() {
+    if !report(terminal, sources, diagnostics) && !session.mode.is_dump() {
         let types = TypeTable::declared(&program);
         return (Analysed { program, types }, false);
     }
     let (known, diagnostics) = optimise::before_types(session, sources, &mut program);
-    if !report(terminal, diagnostics) && !session.mode.is_dump() {
+    if !report(terminal, sources, diagnostics) && !session.mode.is_dump() {
         return (Analysed { program, types: known }, false);
     }
     let (mut types, diagnostics) = types::infer(session, &program, known);
-    if !report(terminal, diagnostics) && !session.mode.is_dump() {
+    if !report(terminal, sources, diagnostics) && !session.mode.is_dump() {
         return (Analysed { program, types }, false);
     }
-    if !report(terminal, codegen::check_regexes(&program)) && !session.mode.is_dump() {
+    if !report(terminal, sources, codegen::check_regexes(&program)) && !session.mode.is_dump() {
         return (Analysed { program, types }, false);
     }
     let derive_end = |token: &Token| optimise::end_probe(session, &OsWorld, families, token);
@@ -126,8 +125,8 @@ fn elaborate(
         let no_probes = |diagnostic: &Diagnostic| diagnostic.site == "optimise.no-probes";
         diagnostics = diagnostics.into_iter().filter(|diagnostic| !no_probes(diagnostic)).collect();
     }
-    if report(terminal, diagnostics) && !session.mode.is_dump() {
-        report(terminal, codegen::check_groups(&program));
+    if report(terminal, sources, diagnostics) && !session.mode.is_dump() {
+        report(terminal, sources, codegen::check_groups(&program));
     }
     (Analysed { program, types }, sound)
 }

@@ -58,6 +58,8 @@ impl Speller<'_> {
                 self.fail(out, fault, at);
                 out.close("}");
             }
+            Op::At(at) => self.blame(out, at),
+            Op::LeaveOnError => out.line("if (unlikely (c->last_error || c->aborted)) goto out;"),
             Op::Actions { count, at } => {
                 out.line(format!("c->actionremaining -= {count};"));
                 out.open("if (unlikely (c->actionremaining <= 0)) {");

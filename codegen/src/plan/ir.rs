@@ -280,6 +280,10 @@ pub enum Op {
         /// Position to blame.
         at: Spot,
     },
+    /// Tells where the body is, for an error of C text that tells nothing itself.
+    At(Spot),
+    /// Leaves if C text has set an error without leaving.
+    LeaveOnError,
     /// Subtracts statements from what the handler may still run.
     Actions {
         /// How many.

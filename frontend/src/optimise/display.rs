@@ -6,7 +6,9 @@ use crate::diag::Diagnostic;
 use crate::hir::{Body, Bound, Global, GlobalId, Lineage, Local, LocalId, Probe, Program, VarRef};
 use crate::resolve::derive::{DeriveContext, Family, Param};
 use crate::session::Session;
-use crate::source::{Expansion, ExpansionKind, SourceMap, Token};
+use crate::source::{
+    Expansion, ExpansionKind, FileId, FileKind, Pos, SourceFile, SourceMap, Token, TokenKind,
+};
 use crate::syntax::ast::{Component, ProbePoint};
 use crate::tree::{
     BinaryOp, Conversion, Expr, ExprKind, Flag, Foreach, FormatPart, Indexable, Key, Measure, Origin, Print,
@@ -58,13 +60,14 @@ pub fn end_probe(
     Ok(probes.collect())
 }
 
-/// Adds the probes, in the order of the globals.
+/// Adds the probes, in the order of the globals. The text that each would have in a script becomes a source of its own,
+/// under the name of the global's file, since the errors of a run tell places in it.
 ///
 /// # Errors
 /// Those of `derive_end`.
 pub(super) fn add(
     session: &Session,
-    sources: &SourceMap,
+    sources: &mut SourceMap,
     program: &mut Program,
     table: &mut TypeTable,
     derive_end: DeriveEnd<'_>,
@@ -86,18 +89,36 @@ pub(super) fn add(
             continue;
         }
         let invocation = global.origin.0.clone();
-        let mut token = invocation.clone();
-        token.expansion = Some(Arc::new(Expansion { kind: ExpansionKind::Synthetic, invocation }));
+        let name = sources.file(invocation.pos.file).name.clone();
+        let file = sources.add(SourceFile::pending(name, FileKind::Synthetic));
+        let expansion = Arc::new(Expansion { kind: ExpansionKind::Synthetic, invocation });
         let types = table.global(id).clone();
-        let maker = Maker { origin: Origin(token), id, global, types: &types, session };
+        let mut maker = Maker {
+            text: String::new(),
+            file,
+            expansion: expansion.clone(),
+            id,
+            global,
+            types: &types,
+            session,
+        };
+        let head = maker.token(TokenKind::Keyword, "probe");
+        maker.space(" ");
+        let end = maker.token(TokenKind::Identifier, "end");
+        maker.space(" ");
+        let block = maker.token(TokenKind::Operator, "{");
+        maker.space("\n");
         let (locals, kinds, statement) = maker.body();
-        for mut probe in derive_end(&maker.origin.0)? {
+        maker.space("}\n");
+        let text = maker.text;
+        for mut probe in derive_end(&end.0)? {
+            probe.origin = head.clone();
             probe.body.locals.clone_from(&locals);
-            probe.body.root =
-                Stmt { origin: maker.origin.clone(), kind: StmtKind::Block(vec![statement.clone()]) };
+            probe.body.root = Stmt { origin: block.clone(), kind: StmtKind::Block(vec![statement.clone()]) };
             program.probes.push(probe);
             table.probe_locals.push(kinds.clone());
         }
+        sources.file(file).fill(text.as_bytes());
     }
     Ok(())
 }
@@ -110,8 +131,11 @@ const SUMMARY: [(StatOp, &str); 5] = [
     (StatOp::Average, "@avg"),
 ];
 
+/// Writes the text of a display and makes its nodes, both from left to right.
 struct Maker<'a> {
-    origin: Origin,
+    text: String,
+    file: FileId,
+    expansion: Arc<Expansion>,
     id: GlobalId,
     global: &'a Global,
     types: &'a GlobalType,
@@ -120,17 +144,20 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     /// Locals with their types, and the one statement.
-    fn body(&self) -> (Vec<Local>, Vec<Type>, Stmt<Bound>) {
+    fn body(&mut self) -> (Vec<Local>, Vec<Type>, Stmt<Bound>) {
         let mut format = Format::default();
-        let mut locals: Vec<Local> = Vec::new();
-        let mut kinds = self.types.keys.clone();
         format.text(&self.global.name);
         if self.types.keys.is_empty() {
-            let statement = self.values(format, Vec::new(), self.expr(ExprKind::Var(self.var())));
-            return (locals, kinds, self.unless_empty(statement));
+            let statement = if self.types.value == Type::Stats {
+                self.unless_empty(format)
+            } else {
+                self.values(format, &[])
+            };
+            return (Vec::new(), Vec::new(), statement);
         }
+        let keys = &self.types.keys;
         format.text("[");
-        for (index, key) in self.types.keys.iter().enumerate() {
+        for (index, key) in keys.iter().enumerate() {
             if index > 0 {
                 format.text(",");
             }
@@ -139,106 +166,179 @@ impl Maker<'_> {
             } else {
                 format.conversion('d', true);
             }
-            locals.push(self.local(&format!("__idx{index}")));
         }
         format.text("]");
-        let indexes: Vec<VarRef> =
-            (0..locals.len() as u32).map(|index| VarRef::Local(LocalId(index))).collect();
-        let args: Vec<Expr<Bound>> = indexes.iter().map(|&index| self.expr(ExprKind::Var(index))).collect();
-        let is_stat = self.types.value == Type::Stats;
-        let element = if is_stat {
-            let keys = args.iter().cloned().map(Key::Expr).collect();
-            self.expr(ExprKind::Index { base: self.var(), keys })
-        } else {
-            locals.push(self.local("__val"));
+        let mut kinds = keys.clone();
+        let mut names: Vec<String> = (0..keys.len()).map(|index| format!("__idx{index}")).collect();
+        let foreach = self.token(TokenKind::Keyword, "foreach");
+        self.space(" (");
+        let mut value = None;
+        if self.types.value != Type::Stats {
+            let local = VarRef::Local(LocalId(names.len() as u32));
+            value = Some((self.token(TokenKind::Identifier, "__val"), local));
+            self.space(" = ");
+        }
+        self.space("[");
+        let mut indexes = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            self.comma(index);
+            let origin = self.token(TokenKind::Identifier, name);
+            indexes.push((origin, VarRef::Local(LocalId(index as u32))));
+        }
+        if value.is_some() {
+            names.push("__val".into());
             kinds.push(self.types.value);
-            self.expr(ExprKind::Var(VarRef::Local(LocalId(indexes.len() as u32))))
-        };
-        let value = (!is_stat).then(|| (self.origin.clone(), VarRef::Local(LocalId(indexes.len() as u32))));
-        let body = self.values(format, args, element);
-        let foreach = Foreach {
-            keys: indexes.into_iter().map(|index| (self.origin.clone(), index)).collect(),
+        }
+        self.space("] in ");
+        let array = self.token(TokenKind::Identifier, &self.global.name);
+        self.space("-)\n");
+        let locals = indexes.iter().chain(&value).zip(&names).map(|((origin, _), name)| Local {
+            origin: origin.clone(),
+            name: name.into(),
+            declared: None,
+            synthetic: false,
+        });
+        let locals = locals.collect();
+        let body = self.values(format, &names[..self.types.keys.len()]);
+        let kind = StmtKind::Foreach(Box::new(Foreach {
+            keys: indexes,
             value,
-            base: Indexable::Array { origin: self.origin.clone(), var: self.var() },
+            base: Indexable::Array { origin: array, var: VarRef::Global(self.id) },
             slice: Vec::new(),
             sort: Some((SortColumn::Value(None), SortDirection::Descending)),
             limit: None,
             body,
-        };
-        (locals, kinds, self.stmt(StmtKind::Foreach(Box::new(foreach))))
+        }));
+        (locals, kinds, Stmt { origin: foreach, kind })
     }
 
-    /// The printf of one element.
-    fn values(&self, mut format: Format, mut args: Vec<Expr<Bound>>, value: Expr<Bound>) -> Stmt<Bound> {
+    /// The printf of one element, which the locals of these names index.
+    fn values(&mut self, mut format: Format, indexes: &[String]) -> Stmt<Bound> {
         match self.types.value {
             Type::Stats => {
                 let letter = if self.session.compatible.before(1, 4) { 'x' } else { 'd' };
-                for (op, name) in SUMMARY {
+                for (_, name) in SUMMARY {
                     format.text(&format!(" {name}=")).conversion(letter, true);
-                    args.push(self.stat(op, value.clone()));
                 }
             }
             Type::String => {
                 format.text("=\"").conversion('s', true).text("\"");
-                args.push(value);
             }
             Type::Long | Type::Unknown => {
                 format.text("=").conversion('d', false);
-                args.push(value);
             }
         }
-        self.print(format, args)
-    }
-
-    /// A scalar statistic without samples has no values to print.
-    fn unless_empty(&self, statement: Stmt<Bound>) -> Stmt<Bound> {
-        if self.types.value != Type::Stats {
-            return statement;
-        }
-        let count = self.stat(StatOp::Count, self.expr(ExprKind::Var(self.var())));
-        let zero = self.expr(ExprKind::Number { value: 0, hex: false });
-        let mut format = Format::default();
-        format.text(&format!("{} @count=0x0", self.global.name));
-        self.stmt(StmtKind::If {
-            condition: self.expr(ExprKind::Binary {
-                op: BinaryOp::Equal,
-                left: Box::new(count),
-                right: Box::new(zero),
-            }),
-            then: Box::new(self.print(format, Vec::new())),
-            otherwise: Some(Box::new(statement)),
+        let printf = self.token(TokenKind::Identifier, "printf");
+        self.space(" ");
+        self.print(printf, format, |this| {
+            let mut args = this.indexes(indexes, true);
+            if this.types.value == Type::Stats {
+                for (op, name) in SUMMARY {
+                    this.space(",");
+                    args.push(this.stat(op, name, indexes));
+                }
+            } else {
+                this.space(",");
+                args.push(if indexes.is_empty() {
+                    this.global()
+                } else {
+                    let origin = this.token(TokenKind::Identifier, "__val");
+                    Expr { origin, kind: ExprKind::Var(VarRef::Local(LocalId(indexes.len() as u32))) }
+                });
+            }
+            args
         })
     }
 
-    fn print(&self, mut format: Format, args: Vec<Expr<Bound>>) -> Stmt<Bound> {
+    /// A scalar statistic without samples has no values to print.
+    fn unless_empty(&mut self, format: Format) -> Stmt<Bound> {
+        let origin = self.token(TokenKind::Keyword, "if");
+        self.space(" (");
+        let left = Box::new(self.stat(StatOp::Count, "@count", &[]));
+        self.space(" ");
+        let equal = self.token(TokenKind::Operator, "==");
+        self.space(" ");
+        let zero = self.token(TokenKind::Number, "0");
+        self.space(")\n");
+        let right = Box::new(Expr { origin: zero, kind: ExprKind::Number { value: 0, hex: false } });
+        let condition = Expr { origin: equal, kind: ExprKind::Binary { op: BinaryOp::Equal, left, right } };
+        let mut none = Format::default();
+        none.text(&format!("{} @count=0x0", self.global.name));
+        let printf = self.token(TokenKind::Identifier, "printf");
+        let then = Box::new(self.print(printf, none, |_| Vec::new()));
+        self.space("else\n");
+        let otherwise = Some(Box::new(self.values(format, &[])));
+        Stmt { origin, kind: StmtKind::If { condition, then, otherwise } }
+    }
+
+    /// From the parenthesis on; `args` writes and makes what follows the format.
+    fn print(
+        &mut self,
+        origin: Origin,
+        mut format: Format,
+        args: impl FnOnce(&mut Self) -> Vec<Expr<Bound>>,
+    ) -> Stmt<Bound> {
         format.text("\\n");
         let layout = format.layout();
-        self.stmt(StmtKind::Expr(self.expr(ExprKind::Print(Print {
-            to_string: false,
-            layout,
-            args,
-            hist: None,
-        }))))
+        self.space("(\"");
+        if let PrintLayout::Format { text, .. } = &layout {
+            self.space(&text.replace('"', "\\\""));
+        }
+        self.space("\"");
+        let args = args(self);
+        self.space(")\n");
+        let print = ExprKind::Print(Print { to_string: false, layout, args, hist: None });
+        let value = Expr { origin: origin.clone(), kind: print };
+        Stmt { origin, kind: StmtKind::Expr(value) }
     }
 
-    fn stat(&self, op: StatOp, stat: Expr<Bound>) -> Expr<Bound> {
-        self.expr(ExprKind::Stat { op, stat: Box::new(stat), shift: 0 })
+    fn stat(&mut self, op: StatOp, name: &str, indexes: &[String]) -> Expr<Bound> {
+        let origin = self.token(TokenKind::Operator, name);
+        self.space("(");
+        let stat = if indexes.is_empty() {
+            self.global()
+        } else {
+            let origin = self.token(TokenKind::Identifier, &self.global.name);
+            self.space("[");
+            let keys = self.indexes(indexes, false).into_iter().map(Key::Expr).collect();
+            self.space("]");
+            Expr { origin, kind: ExprKind::Index { base: VarRef::Global(self.id), keys } }
+        };
+        self.space(")");
+        Expr { origin, kind: ExprKind::Stat { op, stat: Box::new(stat), shift: 0 } }
     }
 
-    fn var(&self) -> VarRef {
-        VarRef::Global(self.id)
+    fn global(&mut self) -> Expr<Bound> {
+        let origin = self.token(TokenKind::Identifier, &self.global.name);
+        Expr { origin, kind: ExprKind::Var(VarRef::Global(self.id)) }
     }
 
-    fn local(&self, name: &str) -> Local {
-        Local { origin: self.origin.clone(), name: name.into(), declared: None, synthetic: false }
+    /// The locals that index the array; `follow` if something stands in front of them.
+    fn indexes(&mut self, names: &[String], follow: bool) -> Vec<Expr<Bound>> {
+        let mut made = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            self.comma(index + usize::from(follow));
+            let origin = self.token(TokenKind::Identifier, name);
+            made.push(Expr { origin, kind: ExprKind::Var(VarRef::Local(LocalId(index as u32))) });
+        }
+        made
     }
 
-    fn expr(&self, kind: ExprKind<Bound>) -> Expr<Bound> {
-        Expr { origin: self.origin.clone(), kind }
+    fn comma(&mut self, before: usize) {
+        if before > 0 {
+            self.space(",");
+        }
     }
 
-    fn stmt(&self, kind: StmtKind<Bound>) -> Stmt<Bound> {
-        Stmt { origin: self.origin.clone(), kind }
+    /// Text that no node stems from.
+    fn space(&mut self, text: &str) {
+        self.text += text;
+    }
+
+    fn token(&mut self, kind: TokenKind, text: &str) -> Origin {
+        let pos = Pos { file: self.file, offset: self.text.len() as u32 };
+        self.text += text;
+        Origin(Token { kind, text: text.into(), pos, expansion: Some(self.expansion.clone()) })
     }
 }
 

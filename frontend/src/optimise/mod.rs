@@ -182,10 +182,10 @@ fn drop_empty_probes(
 /// Everything that happens between type inference and translation: automatic display, duplicate functions, stable
 /// calls, the checks of arrays and statistics, and `no probes found`.
 ///
-/// `derive_end` makes the probes of the display ([`DeriveEnd`]).
+/// `derive_end` makes the probes of the display ([`DeriveEnd`]), whose texts are added to `sources`.
 pub fn after_types(
     session: &Session,
-    sources: &SourceMap,
+    sources: &mut SourceMap,
     program: &mut Program,
     table: &mut TypeTable,
     derive_end: DeriveEnd<'_>,
@@ -205,7 +205,7 @@ pub fn after_types(
 
 fn finish(
     session: &Session,
-    sources: &SourceMap,
+    sources: &mut SourceMap,
     program: &mut Program,
     table: &mut TypeTable,
     derive_end: DeriveEnd<'_>,

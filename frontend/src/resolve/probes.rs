@@ -31,17 +31,20 @@ impl Resolver<'_> {
 
         let prologue: Vec<Arc<Stmt<Parsed>>> = derived.prologue.iter().cloned().map(Arc::new).collect();
         let parts: Vec<Arc<Stmt<Parsed>>> = prologue.iter().chain(&link.parts).cloned().collect();
-        let origin = Origin(link.origin.clone());
+        // A block that was put together stands where its first part does (staptree.cxx: `block::block`).
+        let first = |parts: &[Arc<Stmt<Parsed>>]| {
+            parts.first().map_or_else(|| Origin(link.origin.clone()), |part| part.origin.clone())
+        };
         let mut scope = Scope::new(Owner::Probe, Some(context.clone()), parts.clone());
         for local in &derived.entry_locals {
             scope.add_synthetic(&link.origin, &local.name, None);
         }
-        let mut root = self.bind_block(&mut scope, &parts, &origin);
+        let mut root = self.bind_block(&mut scope, &parts, &first(&parts));
         let mut bound = condition.as_ref().and_then(|condition| self.condition(condition));
 
         if let Some(EntryStatements { before, at_entry }) = self.entry_statements(&context) {
             let before: Vec<_> = before.into_iter().map(Arc::new).collect();
-            let mut restore = self.bind_block(&mut scope, &before, &origin);
+            let mut restore = self.bind_block(&mut scope, &before, &first(&before));
             let order = locals_first(&mut scope.locals, &mut restore);
             names_in_stmt(&mut root, &mut |name| renumber(&order, name));
             prepend(&mut root, restore);
@@ -68,7 +71,7 @@ impl Resolver<'_> {
         let lineage = self.lineage(&link, &derived);
         self.check_version_of_probe(&link, &derived);
         let probe = Probe {
-            origin,
+            origin: Origin(link.origin.clone()),
             derivation: derived
                 .via
                 .iter()
@@ -261,6 +264,7 @@ fn renumber(order: &IndexSet<u32>, name: Name<'_>) {
 
 fn prepend(root: &mut Stmt<Bound>, first: Stmt<Bound>) {
     if let StmtKind::Block(list) = &mut root.kind {
+        root.origin = first.origin.clone();
         list.insert(0, first);
     }
 }

@@ -283,6 +283,7 @@ impl Lowerer<'_> {
         let index = self.stable_val(index);
         let (data, global) = self.fetch_stat(&hist.stat)?;
         let at = self.blame(token);
+        self.passes(&at);
         self.push(Op::CheckStat { data, at: at.clone() });
         let low = Val::Binary(BinaryOp::GreaterEqual, Box::new(index.clone()), Box::new(Val::Const(0)));
         let high = Val::Binary(BinaryOp::Less, Box::new(index.clone()), Box::new(Val::Buckets(global)));

@@ -27,6 +27,7 @@ impl Lowerer<'_> {
                 };
                 // Positions of an element assignment are those of its left side (c_unparser_assignment).
                 let at = self.blame(&target.origin.0);
+                self.passes(&at);
                 match op {
                     AssignOp::Aggregate => {
                         let value = if wanted { self.stable_val(value) } else { value };
@@ -150,6 +151,7 @@ impl Lowerer<'_> {
                 let (keys, _) = self.keys_and_value(array, keys, None, token)?;
                 let keys = self.stable_keys(keys);
                 let at = self.blame(&operand.origin.0);
+                self.passes(&at);
                 let read = self.long();
                 self.push(Op::Set(read, Val::Element(array, keys.clone())));
                 let new = Val::Binary(operator, Box::new(Val::Place(read)), Box::new(Val::Const(1)));
@@ -235,6 +237,7 @@ impl Lowerer<'_> {
                 let Some(Arg::Text(value)) = value else {
                     return Err(Self::error("assign:value", "type mismatch", token));
                 };
+                self.passes(&at);
                 let value = if op == AssignOp::Concat {
                     let keys = keys.clone();
                     let value = self.spill_if_element(value, array);

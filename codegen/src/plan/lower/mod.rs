@@ -116,6 +116,8 @@ pub struct Lowerer<'a> {
     bucket_walks: Vec<BucketWalk>,
     aggregated: Vec<GlobalId>,
     in_try: u32,
+    /// C text in the body may set an error that tells neither where it is from nor leaves.
+    foreign_errors: bool,
     /// Globals in the lock table of the probe; `None` where no locks are taken.
     locks: Option<BTreeSet<GlobalId>>,
     /// Locals that are read somewhere.
@@ -149,6 +151,7 @@ impl<'a> Lowerer<'a> {
             bucket_walks: Vec::new(),
             aggregated: Vec::new(),
             in_try: 0,
+            foreign_errors: false,
             locks,
             read_locals: BTreeSet::new(),
             used_locals: BTreeSet::new(),
@@ -174,6 +177,14 @@ impl<'a> Lowerer<'a> {
 
     fn blame(&self, token: &Token) -> Spot {
         names::blame(self.cx.sources, token).into()
+    }
+
+    /// Notes where upstream would say it is. Where an error can only come from steps that tell the place of their own,
+    /// nobody would read it.
+    fn passes(&mut self, at: &Spot) {
+        if self.foreign_errors {
+            self.push(Op::At(at.clone()));
+        }
     }
 
     fn error(site: &'static str, message: impl Into<String>, token: &Token) -> Box<Diagnostic> {

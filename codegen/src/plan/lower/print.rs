@@ -2,7 +2,7 @@
 
 use super::{Lowerer, Planned};
 use crate::plan::Format;
-use crate::plan::ir::{Arg, HistSource, Op, Place, Text, Val};
+use crate::plan::ir::{Arg, HistSource, Op, Place, Spot, Text, Val};
 use frontend::hir::Bound;
 use frontend::source::Token;
 use frontend::tree::{Conversion, Expr, ExprKind, FormatPart, Measure, Print, PrintLayout};
@@ -51,7 +51,7 @@ impl Lowerer<'_> {
             let message = "Wrong number of args to formatted print operator";
             return Err(Self::error("print:args", message, token));
         }
-        self.check_dumps(&parts, &mut args, print, token)?;
+        let dump_at = self.check_dumps(&parts, &mut args, print, token)?;
         if to.is_none()
             && let Some(text) = whole_text(&parts, &args)
         {
@@ -61,9 +61,12 @@ impl Lowerer<'_> {
             return Ok(());
         }
         let format = Format { to_stream: to.is_none(), parts };
-        let at = format.can_fail().then(|| self.blame(token));
+        let stays = self.foreign_errors && dump_at.is_none();
         let format = self.format(format);
-        self.push(Op::Format { format, args, result: to, at });
+        self.push(Op::Format { format, args, result: to, at: dump_at });
+        if stays {
+            self.push(Op::LeaveOnError);
+        }
         Ok(())
     }
 
@@ -96,15 +99,16 @@ impl Lowerer<'_> {
         }
     }
 
-    /// `%m` and `%M` may not dump more than a page.
+    /// `%m` and `%M` may not dump more than a page. Returns what is to blame if the last one cannot read its memory.
     fn check_dumps(
         &mut self,
         parts: &[FormatPart],
         args: &mut [Arg],
         print: &Print<Bound>,
         token: &Token,
-    ) -> Planned<()> {
+    ) -> Planned<Option<Spot>> {
         let mut next = 0;
+        let mut last = None;
         for part in parts {
             let FormatPart::Conversion(conversion) = part else { continue };
             next += usize::from(conversion.width == Measure::Dynamic);
@@ -114,7 +118,7 @@ impl Lowerer<'_> {
             if !matches!(conversion.letter, 'm' | 'M') {
                 continue;
             }
-            match conversion.precision {
+            let at = match conversion.precision {
                 Measure::Dynamic => {
                     let Some(Arg::Long(size)) = args.get(precision).cloned() else {
                         return Err(Self::error("print:size", "expected numeric type", token));
@@ -125,17 +129,20 @@ impl Lowerer<'_> {
                     }
                     let blamed = print.args.get(precision).map_or(token, |arg| &arg.origin.0);
                     let at = self.blame(blamed);
-                    self.push(Op::CheckDump { size, at });
+                    self.push(Op::CheckDump { size, at: at.clone() });
+                    at
                 }
                 // A page has at least 4096 bytes on every architecture, so most constants need no check.
                 Measure::Static(size) if size > 4096 => {
                     let at = self.blame(token);
-                    self.push(Op::CheckDump { size: Val::Const(i64::from(size)), at });
+                    self.push(Op::CheckDump { size: Val::Const(i64::from(size)), at: at.clone() });
+                    at
                 }
-                Measure::Static(_) | Measure::None => {}
-            }
+                Measure::Static(_) | Measure::None => self.blame(token),
+            };
+            last = Some(at);
         }
-        Ok(())
+        Ok(last)
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Lowerer, Planned};
 use crate::plan::ir::{Label, LabelKind, Op, Place, Val};
 use frontend::hir::{Bound, VarRef};
 use frontend::source::Token;
+use frontend::tree::walk::all_exprs;
 use frontend::tree::{Expr, ExprKind, For, Origin, Stmt, StmtKind};
 use frontend::types::{Owner, Type};
 
@@ -23,6 +24,9 @@ pub struct Duty {
 impl Lowerer<'_> {
     /// Plans a whole body.
     pub fn body(&mut self, root: &Stmt<Bound>, duty: Duty) -> Planned<()> {
+        all_exprs(root, &mut |expr| {
+            self.foreign_errors |= matches!(expr.kind, ExprKind::Embedded(_) | ExprKind::Deref { .. });
+        });
         self.stmt(root, duty)?;
         self.record_actions(0, &root.origin.0, true);
         Ok(())
