@@ -82,7 +82,7 @@ pub fn write_init(out: &mut CWriter, plan: &Plan) {
             out.line(format!("global_set({name}, {constructor});"));
             out.open(format!("if (global({name}) == NULL) {{"));
             out.line("rc = -ENOMEM;");
-            out.line(format!("_stp_error (\"global variable '{}' allocation failed\");", global.mangled));
+            out.line(format!("_stp_error (\"global variable '{}' allocation failed\");", global.shown));
             out.line("goto out;");
             out.close("}");
         }

@@ -124,7 +124,7 @@ fn counters(out: &mut CWriter, plan: &Plan, counter: &str, report: impl Fn(&mut 
     out.line("int ctr;");
     for global in &plan.globals {
         out.line(format!("ctr = atomic_read ({counter}({}));", global.c_name));
-        report(out, &literal(&global.mangled));
+        report(out, &literal(&global.shown));
     }
     out.close("}");
 }

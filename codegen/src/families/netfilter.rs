@@ -169,7 +169,7 @@ impl Family for NetfilterFamily {
         if !guru {
             let family = &attachment.family;
             let refuse = |site, message: String| Err(point::plain_error(site, message + "; need stap -g"));
-            if attachment.priority.parse::<i32>().is_err() {
+            if attachment.priority.trim_start().parse::<i32>().is_err() {
                 let what =
                     format!("unsupported netfilter priority \"{priority}\" for protocol family \"{family}\"");
                 return refuse("netfilter.priority", what);

@@ -17,7 +17,7 @@ pub mod verify;
 use crate::families::{self, Group};
 use effects::{EffectTable, Effects, tagged};
 use frontend::diag::{Diagnostic, Diagnostics};
-use frontend::hir::{Function, FunctionBody, GlobalId, Probe, Program};
+use frontend::hir::{Function, FunctionBody, GlobalId, Probe, Program, dump};
 use frontend::session::Session;
 use frontend::source::{FileKind, SourceMap};
 use frontend::tree::walk::{all_exprs, all_stmts};
@@ -350,7 +350,10 @@ pub fn plan(
         .globals
         .iter()
         .enumerate()
-        .map(|(index, global)| storage::plan_global(global, types.global(GlobalId(index as u32))))
+        .map(|(index, global)| {
+            let shown = dump::upstream_name(program, sources, &global.mangled);
+            storage::plan_global(global, shown, types.global(GlobalId(index as u32)))
+        })
         .collect();
     for (global, planned) in program.globals.iter().zip(&globals) {
         if let GlobalKind::Map { of, .. } | GlobalKind::StatMap { of, .. } = &planned.kind

@@ -177,8 +177,8 @@ pub enum GlobalKind {
 pub struct GlobalPlan {
     /// `s___global_x`.
     pub c_name: String,
-    /// `__global_x`.
-    pub mangled: SmolStr,
+    /// In messages: `__global_x`, or with the path of the file that has it to itself.
+    pub shown: String,
     /// Name of the module parameter: for globals that scripts name, even if they cannot be set.
     pub param: Option<SmolStr>,
     /// What it is.
@@ -207,7 +207,8 @@ impl MapType {
 }
 
 /// Decides what a global is in C.
-pub fn plan_global(global: &Global, types: &GlobalType) -> GlobalPlan {
+/// `shown` is its name in messages.
+pub fn plan_global(global: &Global, shown: String, types: &GlobalType) -> GlobalPlan {
     let of = MapType { keys: types.keys.clone(), value: types.value };
     let kind = match (types.keys.is_empty(), types.value) {
         (false, Type::Stats) => {
@@ -221,7 +222,7 @@ pub fn plan_global(global: &Global, types: &GlobalType) -> GlobalPlan {
     let settable = !global.synthetic && global.mangled.starts_with("__global_");
     GlobalPlan {
         c_name: names::global(global),
-        mangled: global.mangled.clone(),
+        shown,
         param: settable.then(|| global.mangled.strip_prefix("__global_").unwrap_or_default().into()),
         kind,
     }

@@ -60,7 +60,7 @@ pub fn body(
 }
 
 /// A name as upstream mangles it, with the path of the file in that of a private declaration.
-pub(crate) fn upstream_name(program: &Program, sources: &SourceMap, mangled: &str) -> String {
+pub fn upstream_name(program: &Program, sources: &SourceMap, mangled: &str) -> String {
     for (ours, upstreams) in private_files(program, sources) {
         if let Some(rest) = mangled.strip_prefix(&*ours) {
             return upstreams + rest;

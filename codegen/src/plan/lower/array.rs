@@ -95,7 +95,7 @@ impl Lowerer<'_> {
         self.push(Op::Label(top));
         self.push(Op::UnlessCursor(cursor, end));
         let found = vec![Op::Set(to, Val::Const(1)), Op::Goto(end)];
-        match slice_test(cursor, array, &wanted) {
+        match slice_test(cursor, array, &wanted, |key| key) {
             Some(test) => self.push(Op::If(test, found, Vec::new())),
             None => self.ops.extend(found),
         }
@@ -206,7 +206,7 @@ impl Lowerer<'_> {
         } else {
             vec![Op::DeleteAtCursor { cursor, array }]
         };
-        match slice_test(cursor, array, &wanted) {
+        match slice_test(cursor, array, &wanted, |key| key) {
             Some(test) => self.push(Op::If(test, remove, vec![Op::Advance { cursor, array }])),
             None => self.ops.extend(remove),
         }
@@ -298,13 +298,19 @@ impl Lowerer<'_> {
     }
 }
 
-/// True if the cursor's keys are the wanted ones; `None` if any key will do.
-pub(super) fn slice_test(cursor: u32, array: GlobalId, wanted: &[Option<Arg>]) -> Option<Val> {
+/// True if the cursor's keys are the wanted ones; `None` if any key will do. `compared` tells which key is compared with
+/// what is wanted of a key.
+pub(super) fn slice_test(
+    cursor: u32,
+    array: GlobalId,
+    wanted: &[Option<Arg>],
+    compared: impl Fn(usize) -> usize,
+) -> Option<Val> {
     wanted
         .iter()
         .enumerate()
         .filter_map(|(key, wanted)| {
-            let read = CursorRead::Key { cursor, array, key };
+            let read = CursorRead::Key { cursor, array, key: compared(key) };
             Some(match wanted.as_ref()? {
                 Arg::Long(val) => {
                     Val::Binary(BinaryOp::Equal, Box::new(val.clone()), Box::new(Val::Cursor(read)))

@@ -72,7 +72,13 @@ impl Lowerer<'_> {
                 self.push(Op::Set(place, Val::Cursor(read)));
             }
         }
-        if let Some(test) = slice_test(cursor, array, &wanted) {
+        // The variables are compared, and one that stands for several keys has the last one.
+        let keys = &foreach.keys;
+        let last = |key: usize| {
+            let var = keys.get(key).map(|(_, var)| *var);
+            keys.iter().rposition(|(_, other)| Some(*other) == var).unwrap_or(key)
+        };
+        if let Some(test) = slice_test(cursor, array, &wanted, last) {
             self.push(Op::If(test, Vec::new(), vec![Op::Goto(next)]));
         }
         if let Some((_, var)) = &foreach.value {
