@@ -128,11 +128,7 @@ fn source(plan: &Plan, active: &[Active]) -> String {
     }
     out.gap();
     write_probe_table(&mut out, plan);
-    for &index in &plan.function_order {
-        if let Some(function) = plan.functions.get(index) {
-            body::write_function(&mut out, plan, function);
-        }
-    }
+    write_functions(&mut out, plan);
     for active in active {
         out.gap();
         out.lines(&active.sections.declarations);
@@ -256,8 +252,35 @@ fn write_probe_type(out: &mut CWriter, plan: &Plan) {
     out.line("static struct stap_probe stap_probes[];");
 }
 
+/// Writes the functions. What C text of scripts and tapsets leaves unused is nothing to warn of.
+fn write_functions(out: &mut CWriter, plan: &Plan) {
+    let mut quiet = false;
+    let functions = plan.function_order.iter().filter_map(|&index| plan.functions.get(index));
+    for function in functions {
+        if function.code.is_some() != quiet {
+            quiet = !quiet;
+            out.gap();
+            if quiet {
+                out.directive("#pragma GCC diagnostic push");
+                for kind in ["label", "variable", "but-set-variable"] {
+                    out.directive(format!("#pragma GCC diagnostic ignored \"-Wunused-{kind}\""));
+                }
+            } else {
+                out.directive("#pragma GCC diagnostic pop");
+            }
+        }
+        body::write_function(out, plan, function);
+    }
+    if quiet {
+        out.directive("#pragma GCC diagnostic pop");
+    }
+}
+
 fn write_probe_table(out: &mut CWriter, plan: &Plan) {
-    out.open("static struct stap_probe stap_probes[] = {");
+    // With `never` alone nobody asks for it.
+    let used = plan.probes.iter().any(|probe| probe.handler.is_some());
+    let unused = if used { "" } else { "__attribute__ ((unused)) " };
+    out.open(format!("static {unused}struct stap_probe stap_probes[] = {{"));
     for probe in &plan.probes {
         let handler = probe.handler.as_ref().map_or("NULL".to_owned(), |handler| format!("&{handler}"));
         out.line(format!(
