@@ -304,9 +304,6 @@ impl Speller<'_> {
             out.line(format!("c->printf_locals.{name}.__retvalue = {};", self.place(result)));
         }
         out.line(format!("{name} (c);"));
-        if planned.can_fail() {
-            out.line("if (unlikely (c->last_error || c->aborted)) goto out;");
-        }
     }
 
     /// The inner labels catch what the body raises. `out` without an error is `next` or `return`: passed on.

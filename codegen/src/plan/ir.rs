@@ -282,7 +282,7 @@ pub enum Op {
     },
     /// Tells where the body is, for an error of C text that tells nothing itself.
     At(Spot),
-    /// Leaves if C text has set an error without leaving.
+    /// Leaves if what was called, or C text, has set an error.
     LeaveOnError,
     /// Subtracts statements from what the handler may still run.
     Actions {

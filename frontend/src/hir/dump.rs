@@ -61,6 +61,9 @@ pub fn body(
 
 /// A name as upstream mangles it, with the path of the file in that of a private declaration.
 pub fn upstream_name(program: &Program, sources: &SourceMap, mangled: &str) -> String {
+    if !mangled.starts_with("__private_") {
+        return mangled.to_owned();
+    }
     for (ours, upstreams) in private_files(program, sources) {
         if let Some(rest) = mangled.strip_prefix(&*ours) {
             return upstreams + rest;

@@ -61,10 +61,10 @@ impl Lowerer<'_> {
             return Ok(());
         }
         let format = Format { to_stream: to.is_none(), parts };
-        let stays = self.foreign_errors && dump_at.is_none();
+        let can_fail = self.foreign_errors || dump_at.is_some();
         let format = self.format(format);
         self.push(Op::Format { format, args, result: to, at: dump_at });
-        if stays {
+        if can_fail {
             self.push(Op::LeaveOnError);
         }
         Ok(())
